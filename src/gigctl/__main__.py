@@ -1,0 +1,5 @@
+"""`python -m gigctl`."""
+
+from gigctl.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What kind of work: each craft is a module behind one protocol (`base.py`), listed in one table (`registry.py`)."""

@@ -1,0 +1,63 @@
+"""What a craft is: a module that knows how to split, ask, read, check and assemble. Pure: no network, no ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gigctl.model import (
+    AskContext,
+    Change,
+    CheckContext,
+    CheckSpec,
+    Content,
+    Draft,
+    Gig,
+    Request,
+    Source,
+    Split,
+    Task,
+)
+
+
+class MalformedAnswer(Exception):
+    """An answer that is not of the form that was asked for. The message tells a model what to do otherwise."""
+
+
+class BadSource(Exception):
+    """A client's file that the craft can't take; the message says where and what was expected."""
+
+
+class Craft(Protocol):
+    """The module's members. `OPTIONS` lists what `--set KEY=VALUE` takes: name -> one line of help."""
+
+    NAME: str
+    HELP: str
+    OPTIONS: Mapping[str, str]
+
+    def split(self, source: Source | None, gig: Gig) -> Split:
+        """The tasks in a source (None: the brief alone). Raises BadSource."""
+        ...
+
+    def ask(self, task: Task, context: AskContext) -> Request: ...
+
+    def read(self, task: Task, draft: Draft) -> Content:
+        """The content in an answer. Raises MalformedAnswer."""
+        ...
+
+    def checks(self, gig: Gig) -> tuple[CheckSpec, ...]:
+        """The checks that every task of the gig gets, beside those the gig names itself."""
+        ...
+
+    def context(self, task: Task) -> CheckContext:
+        """What the checks may know of the task."""
+        ...
+
+    def assemble(
+        self, gig: Gig, sources: Sequence[Source], signed: Sequence[tuple[Task, Content]], language: str
+    ) -> tuple[Change, ...]:
+        """The files to deliver, from the sources and the signed contents alone."""
+        ...
+
+
+JSONObject = Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""What the ledger teaches: queue, statistics; later examples, preferences, routing, forecast."""

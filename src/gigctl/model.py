@@ -1,0 +1,393 @@
+"""Plain data that every layer speaks: frozen, slotted dataclasses, and how a revision is written down and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PartRole = Literal["system", "source", "neighbour", "example", "term", "note", "evidence", "instruction", "draft"]
+Outcome = Literal["pass", "fail", "error", "skip"]
+
+TEXT_PATH = "text"
+"""The one path of a revision that is a text: a block of a document, a row of a batch."""
+REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
+"""Git's modes, the only ones that a revision knows."""
+
+
+# --- content ---
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path of a content.
+
+    `path` is relative, with `/`, bytes that are no UTF-8 as surrogate escapes; `data` is a blob as git keeps it
+    (a link's target, a submodule's commit id), None where the path is deleted.
+    """
+
+    path: str
+    mode: str
+    data: bytes | None
+
+    @property
+    def sha256(self) -> str | None:
+        return None if self.data is None else hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an agent or a human made: changes against a git tree (`base`), or against nothing."""
+
+    changes: tuple[Change, ...]
+    base: str | None = None
+
+    @classmethod
+    def of_text(cls, text: str) -> Content:
+        return cls((Change(TEXT_PATH, REGULAR, text.encode("utf-8", "surrogateescape")),))
+
+    @property
+    def is_text(self) -> bool:
+        return self.base is None and len(self.changes) == 1 and self.changes[0].path == TEXT_PATH
+
+    @property
+    def text(self) -> str:
+        """The text of a one-text content; the empty string for any other."""
+        if not self.is_text or self.changes[0].data is None:
+            return ""
+        return self.changes[0].data.decode("utf-8", "surrogateescape")
+
+    @property
+    def sha256(self) -> str:
+        """The revision's hash, which is what a human signs."""
+        lines = [(change.path, change.mode, change.sha256) for change in self.changes]
+        return hashlib.sha256(revision_text(self.base, lines)).hexdigest()
+
+
+def revision_text(base: str | None, lines: list[tuple[str, str, str | None]]) -> bytes:
+    """A revision as text: its base, then a line a changed path, sorted by the path's bytes.
+
+    `lines` are (path, mode, SHA-256 in hex or None for deleted). The format is docs/formats.md's.
+    """
+    ordered = sorted(lines, key=lambda line: line[0].encode("utf-8", "surrogateescape"))
+    text = "".join(f"{mode} {sha or 'deleted'} {quote_path(path)}\n" for path, mode, sha in ordered)
+    return f"base {base or 'none'}\n{text}".encode()
+
+
+_C_ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
+
+
+def quote_path(path: str) -> str:
+    """A path C-quoted as git does with `core.quotePath` on: in quotes only where something needs it."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if all(0x20 <= byte < 0x7F and byte not in b'"\\' for byte in raw):
+        return path
+
+    def quote(byte: int) -> str:
+        if byte in _C_ESCAPES:
+            return "\\" + _C_ESCAPES[byte]
+        return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
+
+    return '"' + "".join(map(quote, raw)) + '"'
+
+
+# --- checks ---
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """A check that a gig wants: `name` is the user's word, `check` a built-in of `checks/registry.py`.
+
+    `options` is plain JSON data, whose form is the check's own.
+    """
+
+    name: str
+    check: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where and why, in a sentence that a person and a model can act on. Line and column count from 1."""
+
+    message: str
+    part: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found. `error` is a check that could not do its work, `skip` one that could not be run here."""
+
+    name: str
+    outcome: Outcome
+    evidence: tuple[Evidence, ...] = ()
+    required: bool = True
+    seconds: float = 0.0
+    fingerprint: str = ""
+    unsandboxed: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "pass"
+
+    @property
+    def gates(self) -> bool:
+        """A required check that is not `pass` is not passed."""
+        return self.required and not self.passed
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a check may know beside the content. All but the last group is part of the check's fingerprint."""
+
+    source: str = ""
+    source_language: str = ""
+    target_language: str = ""
+    format: str = "text"  # or "markdown"
+    definitions: str = ""  # the document's link reference definitions and footnote labels, as Markdown
+    terms: tuple[tuple[str, str], ...] = ()
+    base: str | None = None  # git tree that a code content changes
+    client: str = ""  # verdicts are not shared over a client's wall
+    # How to run here: not part of the fingerprint.
+    tree: str | None = None  # folder with base and content checked out, a copy of our own that a check may not write
+    repository: str | None = None  # the client's own checkout, for its ignored dependency folders
+    unsafe_no_sandbox: bool = False
+
+
+# --- asking ---
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a request, kept in the ledger as (role, blob)."""
+
+    role: PartRole
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an agent is asked. `parts` are in the order sent: the stable first, the varying last.
+
+    `max_output` is in tokens. `schema` is a JSON Schema as text. `base`/`files` are set where the task is a change to
+    a tree: `workdir` is then the folder in which a program finds it and works, set by `flow/work.py`.
+    """
+
+    parts: tuple[Part, ...]
+    max_output: int = 1024
+    schema: str | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    sample: int = 0
+    workdir: str | None = None
+
+    def messages(self) -> list[dict[str, str]]:
+        """The chat protocol's form: `draft` parts are the assistant's, `system` the system's, all others the user's."""
+        out: list[dict[str, str]] = []
+        for part in self.parts:
+            role = {"system": "system", "draft": "assistant"}.get(part.role, "user")
+            if out and out[-1]["role"] == role:
+                out[-1]["content"] += "\n\n" + part.text
+            else:
+                out.append({"role": role, "content": part.text})
+        return out
+
+    def prompt(self) -> str:
+        """The whole as one text, for agents that read a prompt on standard input."""
+        return "\n\n".join(part.text for part in self.parts)
+
+    @property
+    def prompt_bytes(self) -> int:
+        return sum(len(part.text.encode("utf-8", "surrogateescape")) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; `cached` is the share of `input` that a provider served from its prompt cache."""
+
+    input: int
+    output: int
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an agent answered. `cost` is in picodollars, None where the agent can't tell."""
+
+    content: str
+    usage: Usage | None = None
+    cost: int | None = None
+    model: str = ""
+    finish: str = "stop"
+    seconds: float = 0.0
+    changes: tuple[Change, ...] | None = None  # of an agent that worked in a folder
+    detail: str = ""  # what a person may want to see: the tail of a program's stderr
+
+
+# --- work ---
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of the client's: `name` is relative to what was given, `data` its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gig:
+    """A gig as a craft sees it."""
+
+    ref: str
+    craft: str
+    brief: str = ""
+    title: str = ""
+    source_language: str = ""
+    target_languages: tuple[str, ...] = ()
+    base: str | None = None  # git tree
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task that a craft found in a source. `place` (JSON data) is where its signed text goes back."""
+
+    name: str
+    input: Content
+    place: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """What a craft never sends to a model, and why; `line` counts from 1."""
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    tasks: tuple[TaskSpec, ...]
+    left_alone: tuple[LeftAlone, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as a craft sees it."""
+
+    ref: str
+    craft: str
+    input: Content
+    brief: str = ""
+    name: str = ""
+    source_language: str = ""
+    target_language: str = ""
+    place: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
+    tree: tuple[Change, ...] = ()  # of a code task: the base's files, as far as the craft may show them
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskContext:
+    """What goes along with a task when it is asked for."""
+
+    terms: tuple[Term, ...] = ()
+    style: str = ""
+    examples: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: Content | None = None  # the draft to mend, with what its checks said
+    failed_answer: str = ""  # an answer that could not be read, with `failures` telling why
+    failures: tuple[Verdict, ...] = ()
+    sample: int = 0  # which of several drafts this is: 0 is asked for at the craft's own temperature
+
+
+# --- agents ---
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEntry:
+    """An agent as configured. Prices are picodollars per token (`price_run`: per run); None is unknown, 0 is free."""
+
+    name: str
+    kind: str
+    model: str = ""
+    api_base: str = ""
+    key: str = ""  # env:VAR or keyring, never the key
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    price_in: int | None = None
+    price_out: int | None = None
+    price_run: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # NAME -> env:VAR
+    body: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = 120.0  # seconds
+    local: bool = False
+    allow: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    window: int | None = None  # tokens of context
+
+    @property
+    def is_local(self) -> bool:
+        """Never leaves the machine: the embedded model, a human, a script, or what the user declared so."""
+        return self.local or self.kind in ("local", "manual", "scripted")
+
+
+# --- references ---
+
+SLUG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_REFERENCE = re.compile(
+    r"(?P<slug>[A-Za-z][A-Za-z0-9_]*)(?:-(?P<gig>[0-9]+)(?:\.(?P<task>[0-9]+)(?:@(?P<revision>[0-9]+)(?:/(?P<parts>[0-9,-]+))?)?)?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`acme`, `acme-3`, `acme-3.12`, `acme-3.12@2`, `acme-3.12@2/4`."""
+
+    client: str
+    gig: int | None = None
+    task: int | None = None
+    revision: int | None = None
+    parts: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference | None:
+        """The reference that a word is, None where it is none."""
+        found = _REFERENCE.fullmatch(text)
+        if found is None:
+            return None
+        number = {name: int(found[name]) if found[name] else None for name in ("gig", "task", "revision")}
+        return cls(found["slug"], number["gig"], number["task"], number["revision"], found["parts"])
+
+    def __str__(self) -> str:
+        out = self.client
+        for sign, value in (("-", self.gig), (".", self.task), ("@", self.revision), ("/", self.parts)):
+            if value is None:
+                break
+            out += f"{sign}{value}"
+        return out

@@ -1,0 +1,1 @@
+"""The machine: processes, sandbox, git, files, locks. Each has one door."""
