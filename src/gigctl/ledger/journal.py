@@ -1,0 +1,65 @@
+"""The journal: an append-only, hash-chained list of what happened. It holds ids and hashes, never a person's text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gigctl.ledger.store import Tx
+
+FORMAT = 1
+"""1: `body` is JSON in UTF-8 with sorted keys: `prev` (hash of the event before, of the ledger's id for the first),
+`at`, `kind`, `data`. `hash` is the SHA-256 of `body`, in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: int
+    at: str
+    kind: str
+    data: dict[str, Any]
+    hash: str
+
+
+def record_event(tx: Tx, kind: str, **data: Any) -> int:
+    """Appends an event in the transaction of the change that it tells of; its id."""
+    prev = tx.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or genesis(tx.ledger_id)
+    body = json.dumps(
+        {"prev": prev, "at": tx.now, "kind": kind, "data": data}, sort_keys=True, separators=(",", ":")
+    ).encode()
+    return tx.insert("event", format=FORMAT, body=body, hash=hashlib.sha256(body).hexdigest())
+
+
+def genesis(ledger_id: str) -> str:
+    return hashlib.sha256(ledger_id.encode()).hexdigest()
+
+
+def list_events(tx: Tx, after: int = 0) -> Iterator[Event]:
+    for row in tx.stream("SELECT id, body, hash FROM event WHERE id > ? ORDER BY id", after):
+        body = json.loads(row["body"])
+        yield Event(row["id"], body["at"], body["kind"], body["data"], row["hash"])
+
+
+def find_event(tx: Tx, event: int) -> Event | None:
+    return next((found for found in list_events(tx, event - 1) if found.id == event), None)
+
+
+def check_chain(tx: Tx) -> Iterator[str]:
+    """What is wrong with the chain, a sentence each; nothing where it is whole."""
+    prev, expected = genesis(tx.ledger_id), 1
+    for row in tx.stream("SELECT id, format, body, hash FROM event ORDER BY id"):
+        if row["id"] != expected:
+            yield f"journal: event {expected} is missing"
+        if hashlib.sha256(row["body"]).hexdigest() != row["hash"]:
+            yield f"journal: event {row['id']} was changed"
+        elif row["format"] != FORMAT:
+            yield f"journal: event {row['id']} is of format {row['format']}, which is unknown"
+        elif json.loads(row["body"])["prev"] != prev:
+            yield f"journal: event {row['id']} does not follow the one before it"
+        prev, expected = row["hash"], row["id"] + 1
+    last = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
+    if last >= expected:
+        yield f"journal: its end is missing, events {expected} to {last}"

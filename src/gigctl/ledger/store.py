@@ -1,0 +1,318 @@
+"""The ledger's file: making it, opening it, moving it to a newer version, and transactions on it.
+
+The database is opened by SQLite alone, always: a second `open()` of the file in this process would drop SQLite's locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gigctl.errors import LedgerError, TemporaryError
+from gigctl.system import clock, locks
+
+Row = sqlite3.Row
+BUSY_SECONDS = 30.0
+"""How long a statement waits for another process's transaction, which lasts milliseconds."""
+CREATE_SECONDS = 60.0
+FILE_NAME = "ledger.sqlite"
+
+
+class Tx:
+    """One transaction: SQL, the time it happens at, and nothing else. Only `ledger/` calls its methods."""
+
+    __slots__ = ("_connection", "_ledger_id", "now")
+
+    def __init__(self, connection: sqlite3.Connection, ledger_id: str, now: str) -> None:
+        self._connection = connection
+        self._ledger_id = ledger_id
+        self.now = now
+
+    @property
+    def ledger_id(self) -> str:
+        return self._ledger_id
+
+    def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+    def each(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def find(self, sql: str, *values: Any) -> Any:
+        """The first row, or None."""
+        return self._connection.execute(sql, values).fetchone()
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def stream(self, sql: str, *values: Any) -> Iterator[Any]:
+        yield from self._connection.execute(sql, values)
+
+    def value(self, sql: str, *values: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self.find(sql, *values)
+        return None if row is None else row[0]
+
+    def insert(self, table: str, **columns: Any) -> int:
+        """A new row; its id."""
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        # Table and columns are this package's own words, never input.
+        cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
+        return int(cursor.lastrowid or 0)
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Part of the transaction that can fail alone."""
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part")
+            self._connection.execute("RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
+
+
+class Ledger:
+    """An open ledger. `with ledger.writing() as tx` is one durable transaction, `reading()` one snapshot."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
+        self.path = path
+        self._connection = connection
+        self._now = now
+        self.id = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Tx]:
+        with _as_ledger_errors(self.path), self._transaction("BEGIN IMMEDIATE") as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Tx]:
+        with _as_ledger_errors(self.path), self._transaction("BEGIN") as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Tx]:
+        self._connection.execute(begin)
+        try:
+            yield Tx(self._connection, self.id, clock.to_text(self._now()))
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def backup(self, target: Path) -> None:
+        """A whole copy through SQLite's own backup, under a temporary name until it is whole. Never overwrites."""
+        if target.exists():
+            raise LedgerError(f"{target} is there already", "name a file that is not there yet")
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        with _as_ledger_errors(target):
+            copy = sqlite3.connect(part)
+            try:
+                self._connection.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                copy.close()
+            part.chmod(0o600)
+            os.link(part, target)
+            part.unlink()
+
+    def shrink(self) -> None:
+        """Leaves no erased byte in the file or its log."""
+        with _as_ledger_errors(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def damage(self) -> list[str]:
+        """What SQLite itself finds wrong."""
+        with _as_ledger_errors(self.path):
+            found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(20)")]
+            orphans = self._connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+        return [line for line in found if line != "ok"] + [f"row {row[1]} of {row[0]} refers to nothing" for row in orphans]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_ledger(folder: Path, now: Callable[[], datetime] = clock.now) -> Ledger:
+    """The ledger of a data folder, made on first use. Raises LedgerError."""
+    path = folder / FILE_NAME
+    with _as_ledger_errors(path):
+        if not path.exists():
+            _create(path, now)
+        if path.stat().st_size == 0:
+            raise LedgerError(f"{path} is empty, which no ledger ever is", "gigctl ledger restore BACKUP")
+        connection = _connect(path)
+        try:
+            _bring_up_to_date(path, connection)
+            return Ledger(path, connection, now)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Only what is there: SQLite itself would make an empty file."""
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+def _create(path: Path, now: Callable[[], datetime]) -> None:
+    """Under a lock into a temporary file, then renamed: another process sees nothing, or all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
+        if path.exists():
+            return
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        connection = sqlite3.connect(part, isolation_level=None)
+        try:
+            _use_wal(connection, path.parent)
+            connection.execute("PRAGMA synchronous=FULL")
+            for version, script in _migrations():
+                _migrate(connection, version, script)
+            created = clock.to_text(now())
+            connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), created))
+            connection.execute(
+                "INSERT INTO client (slug, currency, policy, created) VALUES ('me', 'EUR', 'any', ?)", (created,)
+            )
+        except BaseException:
+            connection.close()
+            part.unlink(missing_ok=True)
+            raise
+        connection.close()
+        part.chmod(0o600)
+        part.rename(path)
+        _sync_folder(path.parent)
+
+
+def _use_wal(connection: sqlite3.Connection, folder: Path) -> None:
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise LedgerError(
+            f"{folder} can't hold a ledger: its file system has no shared memory for SQLite's log (a network home?)",
+            "set GIGCTL_DATA_DIR to a folder on a local disk",
+        )
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = files("gigctl.ledger.migrations")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
+
+
+def latest_version() -> int:
+    return _migrations()[-1][0]
+
+
+def _migrate(connection: sqlite3.Connection, version: int, script: str) -> None:
+    """A migration and its record are one transaction."""
+    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={version};\nCOMMIT;")
+
+
+def _bring_up_to_date(path: Path, connection: sqlite3.Connection) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == 0:
+        raise LedgerError(f"{path} is a database, but no ledger of gigctl's", "set GIGCTL_DATA_DIR to another folder")
+    newer = [(number, script) for number, script in _migrations() if number > version]
+    if not newer:
+        if version > latest_version():
+            raise LedgerError(
+                f"{path} is of version {version}, and this gigctl knows up to {latest_version()}",
+                "update gigctl: pipx upgrade gigctl",
+            )
+        return
+    with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        _wait_for_runs(path.parent / "runs")
+        Ledger(path, connection, clock.now).backup(backup_path(path, version))
+        for number, script in newer:
+            if number > version:
+                _migrate(connection, number, script)
+
+
+def backup_path(path: Path, version: int) -> Path:
+    """Where the backup made before a migration goes."""
+    stamp = time.strftime("%Y%m%dT%H%M%S")
+    return path.with_name(f"{path.stem}.v{version}.{stamp}.backup.sqlite")
+
+
+def _wait_for_runs(folder: Path, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while alive := [lock.stem for lock in sorted(folder.glob("*.lock")) if not locks.is_free(lock)]:
+        if time.monotonic() > deadline:
+            raise TemporaryError(
+                f"the ledger must be brought up to date, and run {alive[0]} is still at work",
+                "wait until it has ended, then try again",
+            )
+        time.sleep(0.2)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_WAYS_OUT = {
+    "readonly": "make the folder writable, or set GIGCTL_DATA_DIR to one that is",
+    "unable to open": "make the folder writable, or set GIGCTL_DATA_DIR to one that is",
+    "full": "free some room on the disk; nothing that was recorded is lost",
+    "malformed": "gigctl ledger restore BACKUP",
+    "not a database": "gigctl ledger restore BACKUP",
+    "disk I/O": "look at the disk, then gigctl ledger verify",
+}
+
+
+@contextlib.contextmanager
+def _as_ledger_errors(path: Path) -> Iterator[None]:
+    """SQLite's words for what a user can mend become ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            raise TemporaryError(f"{path} is busy: another gigctl holds it", "try again") from error
+        hint = next((way for word, way in _WAYS_OUT.items() if word in text), None)
+        if hint is None:
+            raise
+        raise LedgerError(f"{path}: {text}", hint) from error
+    except sqlite3.DatabaseError as error:
+        hint = next((way for word, way in _WAYS_OUT.items() if word in str(error)), None)
+        if hint is None:
+            raise
+        raise LedgerError(f"{path}: {error}", hint) from error
+    except PermissionError as error:
+        raise LedgerError(f"{error.filename or path} can't be written", _WAYS_OUT["readonly"]) from error
+    except OSError as error:
+        if error.errno in (28, 122):  # no room, over quota
+            raise LedgerError(f"{path}: the disk is full", _WAYS_OUT["full"]) from error
+        if error.errno == 30:
+            raise LedgerError(f"{path}: the file system is read-only", _WAYS_OUT["readonly"]) from error
+        raise
