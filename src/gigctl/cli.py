@@ -1,0 +1,226 @@
+"""The edge: a table of commands, loaded when they are asked for, and the one place where an error becomes an exit code.
+
+A closed pipe ends a command quietly with 0 (who reads has what they wanted), or with 75 where it was in the middle of
+work. Everything that is no GigctlError, no usage error and no failure of the machine is a bug: 70, and a log file.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import typer
+from typer import _click
+from typer._click.exceptions import NoSuchOption
+from typer.core import TyperGroup, TyperOption
+
+from gigctl import __version__
+from gigctl.errors import ConfigError, GigctlError, Interrupted, TemporaryError, UsageError
+
+__all__ = ["COMMANDS", "main"]
+
+
+class Entry(NamedTuple):
+    """A command: the module in `gigctl.commands` that has its `app`, and its line in `--help`."""
+
+    module: str
+    help: str
+
+
+HEADINGS: dict[str, dict[str, Entry]] = {
+    "Take on": {
+        "client": Entry("client", "Clients and the walls around their material."),
+        "gig": Entry("gig", "Gigs: agreed pieces of work."),
+        "task": Entry("task", "Add a task to a gig, or cancel one."),
+        "reopen": Entry("reopen", "Bring signed work back to review."),
+    },
+    "Have it done": {
+        "run": Entry("run", "Draft, check and repair what is ready."),
+    },
+    "Decide": {
+        "queue": Entry("queue", "What wants a human, most urgent first, and why."),
+        "show": Entry("show", "One task whole: source, revisions, checks, cost."),
+        "diff": Entry("diff", "A draft against what it came from."),
+        "preview": Entry("preview", "What would be delivered, marked UNSIGNED."),
+        "edit": Entry("edit", "Make a revision of your own."),
+        "redo": Entry("redo", "Ask again, with a note."),
+        "reject": Entry("reject", "Close a revision."),
+        "sign": Entry("sign", "Answer for it: the human act."),
+        "check": Entry("check", "The checks alone, of a task or a work tree."),
+    },
+    "Deliver and be paid": {
+        "deliver": Entry("deliver", "Write what was signed, with its manifest."),
+        "verify": Entry("verify", "Is a delivery as it was written?"),
+    },
+    "Set up": {
+        "agent": Entry("agent", "Who drafts."),
+        "model": Entry("model", "Models that run on this machine."),
+        "craft": Entry("craft", "The kinds of work."),
+        "config": Entry("config", "Settings, and where each comes from."),
+        "ledger": Entry("ledger", "The books: verify, back up, restore, export."),
+        "doctor": Entry("doctor", "Is all here that gigctl needs?"),
+        "completion": Entry("completion", "Completion for bash, zsh or fish."),
+    },
+}
+COMMANDS: dict[str, Entry] = {name: entry for group in HEADINGS.values() for name, entry in group.items()}
+START_PAGE = ("--help",)
+"""The words that `gigctl` alone stands for."""
+
+
+class Commands(TyperGroup):
+    """The root: its commands are imported when they are run."""
+
+    def get_command(self, ctx: _click.Context, cmd_name: str) -> _click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        return _load(entry.module) if entry else None
+
+    def format_commands(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
+        for heading, entries in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), entry.help) for name, entry in entries.items()])
+
+    def shell_complete(self, ctx: _click.Context, incomplete: str) -> list[Any]:
+        from typer._click.shell_completion import CompletionItem
+
+        names = [(name, entry.help) for name, entry in COMMANDS.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=text) for name, text in names]
+
+
+def _load(module: str) -> _click.Command:
+    app = importlib.import_module(f"gigctl.commands.{module}").app
+    return typer.main.get_command(app)
+
+
+def root() -> Commands:
+    """The whole command line."""
+    return Commands(
+        name="gigctl",
+        help="The ledger between a freelancer and their agents: drafts by machines, checks by rules, signed by you.",
+        commands=dict.fromkeys(COMMANDS),  # type: ignore[arg-type]  # for near names alone; get_command loads
+        params=[
+            TyperOption(
+                param_decls=["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+                help="Print the version.",
+            )
+        ],
+        rich_markup_mode=None,
+    )  # fmt: skip
+
+
+def _print_version(ctx: _click.Context, _param: _click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        sys.stdout.write(f"gigctl {__version__}\n")
+        ctx.exit()
+
+
+# --- the edge ---
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    words = list(sys.argv[1:] if args is None else args)
+    state: dict[str, Any] = {}
+    code = _guarded(words, state)
+    code = _flushed(code, state)
+    sys.exit(code)
+
+
+def _guarded(words: list[str], state: dict[str, Any]) -> int:
+    """The exit code, with whatever went wrong said on stderr."""
+    try:
+        _run(words, state)
+    except typer.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        return _closed_pipe(state)
+    except GigctlError as error:
+        return _report(error, words)
+    except _click.ClickException as error:
+        return _report(_usage_error(error, words), words)
+    except (KeyboardInterrupt, typer.Abort, EOFError):
+        return _report(Interrupted("interrupted"), words)
+    except Exception as error:  # noqa: BLE001  # the edge: nothing goes past it
+        return _report(_machine_error(error) or _bug(error, words), words)
+    return 0
+
+
+def _run(words: list[str], state: dict[str, Any]) -> None:
+    command = root()
+    command._main_shell_completion({}, "gigctl", "_GIGCTL_COMPLETE")
+    with command.make_context("gigctl", words or list(START_PAGE), obj=state) as ctx:
+        command.invoke(ctx)
+
+
+def _report(error: GigctlError, words: Sequence[str]) -> int:
+    from gigctl.render.output import render_error
+
+    options = words[: words.index("--")] if "--" in words else words
+    json_form = "--json" in options or "--jsonl" in options
+    text = render_error(error.message, error.hint, code=error.exit_code, kind=error.kind, json_form=json_form)
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):  # stderr closed: the exit code still tells
+        pass
+    return error.exit_code
+
+
+def _usage_error(error: _click.ClickException, words: Sequence[str]) -> UsageError:
+    """Click's own errors in our words: what is wrong, and where to read how it is done."""
+    message = error.format_message().rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx else "gigctl"
+    if isinstance(error, NoSuchOption):
+        message = f"{path} has no option {error.option_name}"
+        if error.possibilities:
+            message += f"; did you mean {' or '.join(sorted(error.possibilities))}?"
+    return UsageError(message[:1].lower() + message[1:], f"{path} --help")
+
+
+def _machine_error(error: Exception) -> GigctlError | None:
+    """What the machine refused, where nobody nearer could say it better."""
+    if not isinstance(error, OSError):
+        return None
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TemporaryError(what, "make room on the disk, then say it again: nothing that was recorded is lost")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ConfigError(what, "gigctl doctor; GIGCTL_HOME names another folder for gigctl's files")
+    return None
+
+
+def _bug(error: Exception, words: Sequence[str]) -> GigctlError:
+    from gigctl.render.buglog import write_bug_log
+
+    log = write_bug_log(error, words)
+    return GigctlError(f"this is a bug in gigctl: {type(error).__name__}", log)
+
+
+def _closed_pipe(state: dict[str, Any]) -> int:
+    output = state.get("output")
+    return TemporaryError.exit_code if output is not None and output.unfinished else 0
+
+
+def _flushed(code: int, state: dict[str, Any]) -> int:
+    """The code after stdout was really written: a closed pipe and a full disk show only now."""
+    if sys.stdout is None:  # gigctl >&-
+        return code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return code or _closed_pipe(state)
+    except OSError as error:
+        _silence_stdout()
+        return code or _report(TemporaryError(f"the answer can't be written: {error.strerror}"), [])
+    return code
+
+
+def _silence_stdout() -> None:
+    """Python flushes once more at its end: into nothing, so that it has nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,116 @@
+"""What all commands share: the decorator that makes a function a command, and the options that mean one thing
+everywhere.
+
+A command takes plain values and an `Output`, makes one call into `flow`, and returns an exit code (None is 0).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer import _click
+from typer.core import TyperCommand
+
+from gigctl.render.output import Output
+
+__all__ = ["Limit", "MaxCost", "References", "Yes", "command", "noun", "verb"]
+
+References = Annotated[list[str], typer.Argument(metavar="REF...", help="References; `-` reads them from stdin.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")]
+MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Stop before more is spent.")]
+
+_COMMON: dict[str, tuple[tuple[str, ...], str]] = {
+    "json": (("--json",), "Answer with one JSON document."),
+    "jsonl": (("--jsonl",), "Answer with one JSON object a line."),
+    "quiet": (("--quiet", "-q"), "References alone, no notes."),
+    "verbose": (("--verbose", "-v"), "Say more on stderr."),
+    "no_input": (("--no-input",), "Never ask."),
+    "no_progress": (("--no-progress",), "No progress on stderr."),
+}
+_COMMON_NAMES = frozenset(_COMMON)
+
+
+class Command(TyperCommand):
+    """A command whose help sets the common options apart and keeps its examples' lines as they are."""
+
+    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        records = {"Arguments": [], "Options": [], "Options of every command": []}  # type: ignore[var-annotated]
+        for param in self.get_params(ctx):
+            heading = "Arguments" if param.param_type_name == "argument" else "Options"
+            if param.name in _COMMON_NAMES or param.name == "help":
+                heading = "Options of every command"
+            if record := param.get_help_record(ctx):
+                records[heading].append(record)
+        for heading, rows in records.items():
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        with formatter.section("Example"):
+            for line in (self.epilog or "").splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def noun(text: str) -> typer.Typer:
+    """A group of commands: `gigctl client add`. `text` is its help."""
+    app = typer.Typer(help=text, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app.callback()(lambda: None)
+    return app
+
+
+def verb() -> typer.Typer:
+    """The app of a module with a single command: `gigctl run`."""
+    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+def command(
+    app: typer.Typer, name: str | None = None, *, example: str
+) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Make a function with an `out: Output` among its parameters a command of `app`.
+
+    Its docstring is the help, `example` what stands under "Example" (a line each). The common options become the
+    `Output`; a returned exit code other than 0 is the command's.
+    """
+
+    def decorate(function: Callable[..., int | None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            out = Output(**{key: values.pop(key) for key in _COMMON})
+            typer_context().obj["output"] = out
+            code = function(out=out, **values)
+            if code:
+                raise typer.Exit(code)
+
+        run.__signature__ = _with_common_options(function)  # type: ignore[attr-defined]
+        app.command(name, cls=Command, epilog=example)(run)
+        return run
+
+    return decorate
+
+
+def typer_context() -> _click.Context:
+    from typer._click.globals import get_current_context
+
+    return get_current_context()
+
+
+def _with_common_options(function: Callable[..., int | None]) -> inspect.Signature:
+    signature = inspect.signature(function, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.annotation is not Output]
+    common = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[bool, typer.Option(*flags, help=text)],
+        )
+        for key, (flags, text) in _COMMON.items()
+    ]
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    return signature.replace(parameters=[*keyword_only, *common])

@@ -1,0 +1,191 @@
+"""Where results go: a table or a page on a terminal, plain lines in a pipe, one JSON document under `--json`.
+
+stdout is the result; progress, warnings and the next command are stderr's. Nothing else in the program prints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from gigctl.render.display import display, display_line
+from gigctl.render.tables import Column, render_lines, render_table
+from gigctl.render.terminal import Terminal, ask, terminal_of
+
+__all__ = ["Output"]
+
+SCHEMA_VERSION = 1
+Item = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Output:
+    """What a command is given to answer with.
+
+    Items are plain data of the documented JSON form (docs/schema). `unfinished` is set by a command while it works
+    through many: stdout closed in the middle of it is then no success.
+    """
+
+    json: bool = False
+    jsonl: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_input: bool = False
+    no_progress: bool = False
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    unfinished: bool = False
+
+    # --- facts ---
+
+    @property
+    def terminal(self) -> Terminal:
+        """What stdout is."""
+        return terminal_of(self.stdout, self.environment)
+
+    @property
+    def error_terminal(self) -> Terminal:
+        """What stderr is."""
+        return terminal_of(self.stderr, self.environment)
+
+    @property
+    def machine(self) -> bool:
+        """True where a program reads the answer."""
+        return self.json or self.jsonl
+
+    # --- results ---
+
+    def list(self, kind: str, items: Iterable[Item], columns: Sequence[Column], empty: str = "") -> None:
+        """Many things: `empty` is said on stderr where there is none.
+
+        A line of a pipe has the columns' text in their order, so the first one is the reference.
+        """
+        if self.machine:
+            self._documents(kind, items)
+            return
+        rows = list(items)
+        if not rows and empty:
+            self.say(empty)
+        elif self.quiet:
+            self.write("".join(f"{columns[0].plain(row)}\n" for row in rows))
+        elif rows and self.terminal.is_tty:
+            self.write(render_table(rows, columns, self.terminal))
+        else:
+            self.write(render_lines(rows, columns))
+
+    def show(self, kind: str, item: Item, text: str) -> None:
+        """One thing; `text` is what a person reads, made by `render/`, foreign text in it already displayed."""
+        if self.machine:
+            self._documents(kind, item)
+        else:
+            self.write(text if text.endswith("\n") or not text else text + "\n")
+
+    def changed(self, kind: str, items: Item | Sequence[Item], text: str, refs: Sequence[str] = ()) -> None:
+        """What a changing command did; under `--quiet` the references alone."""
+        if self.machine:
+            self._documents(kind, items)
+        elif self.quiet:
+            self.write("".join(f"{ref}\n" for ref in refs))
+        else:
+            self.show(kind, {}, text)
+
+    def line(self, item: Item) -> None:
+        """One line of JSON that stands for itself, as `batch` prints them, seen at once."""
+        self.write(_json_text(item) + "\n")
+        self.stdout.flush()
+
+    def raw(self, data: bytes) -> None:
+        """A model's or client's text as it is kept: the bytes in a pipe, displayed on a terminal."""
+        if self.terminal.is_tty:
+            self.write(display(data.decode("utf-8", "surrogateescape")))
+            return
+        self.stdout.flush()
+        buffer = getattr(self.stdout, "buffer", None)
+        if buffer is None:
+            self.stdout.write(data.decode("utf-8", "surrogateescape"))
+        else:
+            buffer.write(data)
+            buffer.flush()
+
+    def write(self, text: str) -> None:
+        """The one door to stdout."""
+        self.stdout.write(_encodable(text, self.stdout))
+
+    # --- beside the result ---
+
+    def say(self, text: str) -> None:
+        """A note for the person at the terminal: not under `--quiet`."""
+        if not self.quiet:
+            self._error_line(text)
+
+    def warn(self, text: str) -> None:
+        self._error_line(f"warning: {text}")
+
+    def next(self, command: str) -> None:
+        """The command that comes next; a program that reads us needs none."""
+        if not self.machine:
+            self.say(f"next: {command}")
+
+    def detail(self, text: str) -> None:
+        """Only under `--verbose`."""
+        if self.verbose:
+            self._error_line(text)
+
+    def ask(self, question: str, option: str) -> str:
+        """The answer from the controlling terminal; UsageError that names `option` where nobody can be asked."""
+        return ask(question, option, no_input=self.no_input)
+
+    def confirm(self, question: str, option: str) -> bool:
+        return self.ask(f"{question} [y/N]", option).strip().lower() in ("y", "yes")
+
+    # --- below ---
+
+    def _documents(self, kind: str, items: Item | Iterable[Item]) -> None:
+        single = isinstance(items, Mapping)
+        if self.jsonl:
+            for item in [items] if single else items:
+                self.line(item)  # type: ignore[arg-type]
+            return
+        body = {"item": items} if single else {"items": list(items)}
+        self.write(_json_text({"schemaVersion": SCHEMA_VERSION, "kind": kind, **body}) + "\n")
+
+    def _error_line(self, text: str) -> None:
+        self.stderr.write(_encodable(f"{text}\n", self.stderr))
+        self.stderr.flush()
+
+
+def _json_text(value: Any) -> str:
+    """JSON on one line. A byte that is no UTF-8 can't stand in it: its surrogate becomes U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace").decode() if _has_surrogate(text) else text
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Text that the stream can take: what its encoding lacks (LANG=C) is written as an escape, never a crash."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def render_error(message: str, hint: str | None, *, code: int, kind: str, json_form: bool) -> str:
+    """A failure for stderr: one line and its way out, or the JSON document."""
+    if json_form:
+        return _json_text({"error": {"code": code, "kind": kind, "message": message, "hint": hint}}) + "\n"
+    out = f"error: {display_line(message)}\n"
+    return out + (f"hint: {display_line(hint)}\n" if hint else "")

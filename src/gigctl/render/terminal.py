@@ -1,0 +1,93 @@
+"""The terminal: what a stream is, and asking the person who sits there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from gigctl.errors import Interrupted, UsageError
+
+__all__ = ["Terminal", "ask", "terminal_of"]
+
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What a stream is. `width` is in columns; `in_ci` where a job's runner reads lines for commands of its own."""
+
+    is_tty: bool = False
+    width: int = 80
+    color: bool = False
+    in_ci: bool = False
+
+
+def terminal_of(stream: TextIO, env: Mapping[str, str]) -> Terminal:
+    """`NO_COLOR` (any value) wins, then `FORCE_COLOR`, then what the terminal can."""
+    is_tty = _is_tty(stream)
+    return Terminal(is_tty, _width(stream, env, is_tty), _color(env, is_tty), _in_ci(env))
+
+
+def _is_tty(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # a closed one
+        return False
+
+
+def _color(env: Mapping[str, str], is_tty: bool) -> bool:
+    if env.get("NO_COLOR"):
+        return False
+    if env.get("FORCE_COLOR") not in (None, "", "0"):
+        return True
+    return is_tty and env.get("TERM", "") not in ("dumb", "")
+
+
+def _width(stream: TextIO, env: Mapping[str, str], is_tty: bool) -> int:
+    """`COLUMNS`, else the terminal's own, else 80."""
+    columns = env.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return max(int(columns), _NARROWEST)
+    if is_tty:
+        try:
+            return max(os.get_terminal_size(stream.fileno()).columns or 80, _NARROWEST)
+        except (OSError, ValueError):
+            return 80
+    return 80
+
+
+def _in_ci(env: Mapping[str, str]) -> bool:
+    return env.get("CI", "").lower() not in ("", "0", "false")
+
+
+def ask(question: str, option: str, *, no_input: bool = False, tty: Path = Path("/dev/tty")) -> str:
+    """A line from the controlling terminal, also while stdin is a pipe of references.
+
+    `question` is shown with a colon; `option` is named in the UsageError where nobody can be asked.
+    """
+    way_out = f"say it on the command line: {option}"
+    if no_input:
+        raise UsageError(f"{question}: may not be asked with --no-input", way_out)
+    try:
+        with tty.open("r+b", buffering=0) as file:
+            file.write(f"{question}: ".encode())
+            answer = _read_line(file.fileno())
+    except OSError as error:
+        raise UsageError(f"{question}: no terminal to ask on", way_out) from error
+    if answer is None:
+        raise Interrupted("no answer was given")
+    return answer
+
+
+def _read_line(descriptor: int) -> str | None:
+    """One line; None where the terminal was closed or Ctrl-D pressed on an empty line."""
+    line = b""
+    while not line.endswith(b"\n"):
+        chunk = os.read(descriptor, 1024)
+        if not chunk:
+            return line.decode("utf-8", "replace") if line else None
+        line += chunk
+    return line.decode("utf-8", "replace").rstrip("\r\n")
