@@ -1,0 +1,234 @@
+"""The blocks of a Markdown file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gigctl.crafts.translation.blocks import SPACES, Block, Found, Kind, Lines, sorted_by_line
+from gigctl.crafts.translation.dialect import markdown
+from gigctl.crafts.translation.front_matter import find_values
+from gigctl.crafts.translation.words import has_words, inline_has_words, what_is_alone
+from gigctl.model import LeftAlone
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+__all__ = ["find_blocks"]
+
+Span = tuple[int, int, int]
+"""Line (from 0), first column, column after the last."""
+
+_LEAVES = {
+    "fence": "code",
+    "code_block": "indented code",
+    "hr": "a rule",
+    "definition": "a link definition",
+    "toml_front_matter": "front matter that is not YAML",
+}
+_ANCHOR = re.compile(r"[ \t]+\{[#.:][^{}]*\}[ \t]*$")
+"""`{#skip-link}` after a heading is its address."""
+_ALERT = re.compile(r"\[![A-Za-z]+\][ \t]*$")
+_TASK = re.compile(r"\[[ xX]\][ \t]+(?=\S)")
+_CONTAINER_TITLE = re.compile(
+    r":{3,}[ \t]*(?:\{[^{}]*\}|[\w-]+)(?:[ \t]*\[(?P<boxed>.+)\]|[ \t]+(?P<title>[^\s{].*?))[ \t]*$"
+)
+_ADMONITION_TITLE = re.compile(r'(?:!!!|\?\?\?\+?)[^"]*"(?P<title>.+)"')
+_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]", re.DOTALL)
+_HTML_TEXT = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One walk over a file's tokens."""
+
+    lines: Lines
+    parsed: list[int]  # where each line begins in what the parser read
+    labels: Mapping[str, str]  # normalised label -> its definition
+    blocks: list[Block] = field(default_factory=list)
+    alone: list[LeftAlone] = field(default_factory=list)
+    heading: str = ""
+    open: list[str] = field(default_factory=list)  # types of the containers around
+
+    def spans(self, token: Token) -> list[Span]:
+        first = _first_line(token)
+        marks: Sequence[tuple[int, int]] = token.meta["lines"]
+        return [
+            (first + n, start - self.parsed[first + n], end - self.parsed[first + n])
+            for n, (start, end) in enumerate(marks)
+        ]
+
+    def leave(self, line: int, what: str) -> None:
+        self.alone.append(LeftAlone(line + 1, what))
+
+    def add(self, kind: Kind, spans: Sequence[Span], **more: str) -> None:
+        line, start, end = spans[-1]
+        text = self.lines.lines[line][start:end]
+        trimmed = [*spans[:-1], (line, start, start + len(text.rstrip(SPACES)))]
+        fields = self.lines.cut(trimmed) | more
+        definitions = self.definitions_in(fields["text"])
+        self.blocks.append(Block(kind, **fields, heading=self.heading, definitions=definitions))
+
+    def definitions_in(self, text: str) -> str:
+        """The document's definitions that the text may refer to, as Markdown."""
+        from markdown_it.common.utils import normalizeReference
+
+        names = {normalizeReference(found) for found in _LABEL.findall(text)} if self.labels else set()
+        return "\n".join(sorted(self.labels[name] for name in names if name in self.labels))
+
+
+def find_blocks(text: str) -> Found:
+    """What is to be translated in a Markdown file, in the file's order. `text` is the whole file."""
+    lines = Lines.of(text)
+    source = "\n".join(lines.lines)
+    tokens = markdown().parse(source)
+    starts = [0]
+    for line in lines.lines[:-1]:
+        starts.append(starts[-1] + len(line) + 1)
+    reader = _Reader(lines, starts, _labels(tokens))
+    for n, token in enumerate(tokens):
+        _read_token(reader, tokens, n, token)
+    return Found(tuple(reader.blocks), sorted_by_line(reader.alone))
+
+
+def _first_line(token: Token) -> int:
+    return token.map[0] if token.map else 0
+
+
+def _labels(tokens: Sequence[Token]) -> dict[str, str]:
+    from markdown_it.common.utils import normalizeReference
+
+    found: dict[str, str] = {}
+    for token in tokens:
+        if token.type == "definition":
+            label, url, title = token.meta["label"], token.meta["url"], token.meta["title"]
+            quoted = ' "' + title.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"' if title else ""
+            found.setdefault(normalizeReference(label), f"[{' '.join(label.split())}]: <{url}>{quoted}")
+        elif token.type == "footnote_reference_open":
+            label = f"^{token.meta['label']}"
+            found.setdefault(normalizeReference(label), f"[{label}]: {token.meta['label']}")
+    return found
+
+
+def _read_token(reader: _Reader, tokens: Sequence[Token], n: int, token: Token) -> None:
+    if token.nesting < 0:
+        reader.open.pop()
+    elif token.type == "heading_open":
+        _read_heading(reader, token, tokens[n + 1])
+    elif token.type == "paragraph_open":
+        _read_paragraph(reader, token, tokens[n + 1], _definitions_above(reader, tokens, n))
+    elif token.type == "table_open":
+        _read_table(reader, token, tokens, n)
+    elif token.type == "admonition_open":
+        _read_title(reader, token, _ADMONITION_TITLE)
+    elif token.type == "container_marker":
+        _read_title(reader, token, _CONTAINER_TITLE)
+    elif token.type == "front_matter":
+        _read_front_matter(reader, token)
+    elif token.type == "html_block":
+        reader.leave(_first_line(token), _html(token.content))
+    elif token.type in _LEAVES:
+        reader.leave(_first_line(token), _LEAVES[token.type])
+    if token.nesting > 0:
+        reader.open.append(token.type)
+
+
+def _html(content: str) -> str:
+    if content.lstrip().startswith("<!--"):
+        return "a comment"
+    return "HTML with text in it" if has_words(_HTML_TEXT.sub(" ", content)) else "HTML"
+
+
+def _read_heading(reader: _Reader, token: Token, inline: Token) -> None:
+    if not inline_has_words(inline.children or ()):
+        return _leave_inline(reader, token, inline)
+    spans = reader.spans(token)
+    if token.markup in ("=", "-"):
+        underline = reader.lines.lines[spans[-1][0]][spans[-1][1] :]
+        body = _without_anchor(reader, spans[:-1])
+        reader.heading = inline.content
+        return reader.add("heading", body, tail="\n" + underline.rstrip(SPACES))
+    line, start, end = spans[0]
+    raw = reader.lines.lines[line][start:end]
+    after = raw[len(token.markup) :]
+    begin = len(raw) - len(after.lstrip(SPACES))
+    closing = re.search(r"[ \t]+#+[ \t]*$", raw[begin:])
+    stop = begin + closing.start() if closing else len(raw)
+    tail = raw[stop:].rstrip(SPACES)
+    body = _without_anchor(reader, [(line, start + begin, start + stop)])
+    reader.heading = reader.lines.lines[line][body[0][1] : body[0][2]]
+    return reader.add("heading", body, head=token.markup + " ", tail=tail)
+
+
+def _without_anchor(reader: _Reader, spans: Sequence[Span]) -> list[Span]:
+    line, start, end = spans[-1]
+    text = reader.lines.lines[line][start:end]
+    anchor = _ANCHOR.search(text)
+    return [*spans[:-1], (line, start, start + anchor.start() if anchor else end)]
+
+
+def _definitions_above(reader: _Reader, tokens: Sequence[Token], n: int) -> str:
+    """Link definitions that end on the line before: what follows could become the last one's title."""
+    first = tokens[n].map
+    above = ""
+    while n and first and tokens[n - 1].type == "definition":
+        place = tokens[n - 1].map
+        if place is None or place[1] != first[0]:
+            break
+        label = tokens[n - 1].meta["label"]
+        above = f"[{' '.join(label.split())}]: <{tokens[n - 1].meta['url']}>\n" + above
+        n, first = n - 1, place
+    return above
+
+
+def _read_paragraph(reader: _Reader, token: Token, inline: Token, above: str) -> None:
+    if not inline_has_words(inline.children or ()):
+        return _leave_inline(reader, token, inline)
+    spans = reader.spans(token)
+    line, start, end = spans[0]
+    text = reader.lines.lines[line][start:end]
+    in_item = bool(reader.open) and reader.open[-1] == "list_item_open"
+    if _ALERT.match(text) and len(spans) > 1 and "blockquote_open" in reader.open:
+        spans = spans[1:]
+    elif in_item and (task := _TASK.match(text)):
+        spans[0] = (line, start + task.end(), end)
+    return reader.add("item" if in_item else "paragraph", spans, head=above)
+
+
+def _read_table(reader: _Reader, token: Token, tokens: Sequence[Token], n: int) -> None:
+    inlines = list(_inlines(tokens, n))
+    if any(inline_has_words(inline.children or ()) for inline in inlines):
+        reader.add("table", reader.spans(token))
+    else:
+        reader.leave(_first_line(token), "a table without words")
+
+
+def _inlines(tokens: Sequence[Token], n: int) -> Iterator[Token]:
+    while tokens[n].type != "table_close":
+        if tokens[n].type == "inline":
+            yield tokens[n]
+        n += 1
+
+
+def _read_title(reader: _Reader, token: Token, form: re.Pattern[str]) -> None:
+    """The title on a container's opening line; the marker and its name stay."""
+    line, start, end = reader.spans(token)[0]
+    found = form.match(reader.lines.lines[line][start:end])
+    name = next((key for key, value in found.groupdict().items() if value), "") if found else ""
+    if found and has_words(found[name]):
+        tail = '"' if form is _ADMONITION_TITLE else "]" if name == "boxed" else ""
+        reader.add("title", [(line, start + found.start(name), start + found.end(name))], tail=tail)
+
+
+def _read_front_matter(reader: _Reader, token: Token) -> None:
+    first, last = token.map or (0, 0)
+    found = find_values(reader.lines, first + 1, last - 1)
+    reader.blocks += found.blocks
+    reader.alone += found.left_alone
+
+
+def _leave_inline(reader: _Reader, token: Token, inline: Token) -> None:
+    if inline.content.strip():
+        reader.leave(_first_line(token), what_is_alone(inline.children or ()))
