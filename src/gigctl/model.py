@@ -93,6 +93,21 @@ def quote_path(path: str) -> str:
     return '"' + "".join(map(quote, raw)) + '"'
 
 
+_C_UNESCAPES = {letter: code for code, letter in _C_ESCAPES.items()}
+
+
+def unquote_path(text: str) -> str:
+    """What `quote_path` wrote, as a path again."""
+    if not text.startswith('"'):
+        return text
+    raw = re.sub(
+        rb'\\([0-7]{3}|[abtnvfr"\\])',
+        lambda found: bytes([int(found[1], 8) if len(found[1]) == 3 else _C_UNESCAPES[found[1].decode()]]),
+        text[1:-1].encode(),
+    )
+    return raw.decode("utf-8", "surrogateescape")
+
+
 # --- checks ---
 
 

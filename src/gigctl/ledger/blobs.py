@@ -20,8 +20,12 @@ class Owner:
     gig: int = 0
 
 
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def put_bytes(tx: Tx, owner: Owner, data: bytes) -> str:
-    sha = hashlib.sha256(data).hexdigest()
+    sha = sha256_of(data)
     # A blob that was erased for one client may come again from another.
     tx.run(
         "INSERT INTO blob (sha256, size, data) VALUES (?, ?, ?)"
@@ -68,7 +72,9 @@ def get_json(tx: Tx, sha: str | None, default: Any) -> Any:
 
 def erase(tx: Tx, owner: Owner) -> int:
     """Takes an owner's references away (gig 0: all of the client's) and erases what nobody else refers to."""
-    where, values = ("client = ?", [owner.client]) if owner.gig == 0 else ("client = ? AND gig = ?", [owner.client, owner.gig])
+    where, values = (
+        ("client = ?", [owner.client]) if owner.gig == 0 else ("client = ? AND gig = ?", [owner.client, owner.gig])
+    )
     tx.run(f"CREATE TEMP TABLE leaving AS SELECT DISTINCT sha256 FROM blob_client WHERE {where}", *values)  # noqa: S608
     tx.run(f"DELETE FROM blob_client WHERE {where}", *values)  # noqa: S608
     gone = tx.run(

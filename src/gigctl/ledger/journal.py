@@ -24,11 +24,11 @@ class Event:
     hash: str
 
 
-def record_event(tx: Tx, kind: str, **data: Any) -> int:
+def record_event(tx: Tx, what: str, /, **data: Any) -> int:
     """Appends an event in the transaction of the change that it tells of; its id."""
     prev = tx.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or genesis(tx.ledger_id)
     body = json.dumps(
-        {"prev": prev, "at": tx.now, "kind": kind, "data": data}, sort_keys=True, separators=(",", ":")
+        {"prev": prev, "at": tx.now, "kind": what, "data": data}, sort_keys=True, separators=(",", ":")
     ).encode()
     return tx.insert("event", format=FORMAT, body=body, hash=hashlib.sha256(body).hexdigest())
 

@@ -143,7 +143,9 @@ class Ledger:
         with _as_ledger_errors(self.path):
             found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(20)")]
             orphans = self._connection.execute("PRAGMA foreign_key_check").fetchmany(20)
-        return [line for line in found if line != "ok"] + [f"row {row[1]} of {row[0]} refers to nothing" for row in orphans]
+        return [line for line in found if line != "ok"] + [
+            f"row {row[1]} of {row[0]} refers to nothing" for row in orphans
+        ]
 
     def close(self) -> None:
         self._connection.close()

@@ -202,7 +202,7 @@ CREATE TABLE attempt (
   request       TEXT NOT NULL REFERENCES request (sha256),
   sample        INTEGER NOT NULL DEFAULT 0,
   mends         INTEGER REFERENCES revision (id),
-  reserved      INTEGER NOT NULL DEFAULT 0,
+  reserved      INTEGER,                 -- NULL: the price is unknown; 0: free
   cost          INTEGER,                 -- NULL while in flight or unknown
   outcome       TEXT,
   reason        TEXT REFERENCES blob (sha256),
@@ -238,6 +238,7 @@ CREATE TABLE revision (
   parent   INTEGER REFERENCES revision (id),
   rejected INTEGER REFERENCES decision (id),
   seconds  REAL,                         -- what a human took
+  assessed TEXT,                         -- when its checks were run; NULL: not yet
   created  TEXT NOT NULL,
   event    INTEGER NOT NULL REFERENCES event (id),
   UNIQUE (task, number),

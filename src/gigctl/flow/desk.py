@@ -1,0 +1,58 @@
+"""What every use case works with: where files live, the ledger, the agents, the environment and the clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from gigctl import config
+from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.model import AgentEntry
+from gigctl.paths import Paths, load_paths
+from gigctl.system import clock
+
+__all__ = ["Desk", "open_desk"]
+
+
+@dataclass
+class Desk:
+    """Opened lazily: a command that needs no ledger makes none."""
+
+    paths: Paths
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    now: Callable[[], datetime] = clock.now
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return open_ledger(self.paths.data, self.now)
+
+    @cached_property
+    def agents(self) -> dict[str, AgentEntry]:
+        return config.load_agents(self.paths.agents_file)
+
+    @property
+    def today(self) -> date:
+        return self.now().astimezone().date()
+
+    @property
+    def store(self) -> Path:
+        return self.paths.git
+
+    def close(self) -> None:
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_desk(environ: Mapping[str, str] | None = None) -> Desk:
+    env = os.environ if environ is None else environ
+    return Desk(load_paths(env), env)

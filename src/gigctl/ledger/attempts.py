@@ -1,0 +1,241 @@
+"""Attempts: calls to agents. The intent and its reserved money before, the answer and its cost after.
+
+Money is in picodollars. A reservation of None means that the price is unknown, 0 that the call is free.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gigctl.ledger import blobs
+from gigctl.ledger.blobs import Owner
+from gigctl.ledger.journal import record_event
+from gigctl.ledger.store import Tx
+from gigctl.model import Part, Request, Usage
+from gigctl.records import AttemptRecord, TaskRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """Why money can't be reserved. `wait`: the cap is only full of reservations in flight."""
+
+    cap: Literal["run", "task", "gig"]
+    left: int
+    needed: int | None
+    wait: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a call ended. `cost` None with outcome `unknown`: whether it was paid is not known."""
+
+    outcome: str
+    cost: int | None
+    usage: Usage | None = None
+    model: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+    answer: str | None = None
+
+
+RELEASED = 0
+"""The cost of a call that can't have been paid."""
+
+
+# --- requests ---
+
+
+def put_request(tx: Tx, owner: Owner, request: Request) -> str:
+    """A request as a list of (role, blob); its hash."""
+    parts = json.dumps([[part.role, blobs.put_text(tx, owner, part.text)] for part in request.parts])
+    options = json.dumps(
+        {
+            "max_output": request.max_output, "temperature": request.temperature, "seed": request.seed,
+            "schema": request.schema,
+        },
+        sort_keys=True,
+    )  # fmt: skip
+    sha = blobs.sha256_of(f"{parts}\n{options}".encode())
+    tx.run("INSERT OR IGNORE INTO request VALUES (?, ?, ?)", sha, parts, options)
+    return sha
+
+
+def get_request(tx: Tx, sha: str) -> Request:
+    row = tx.find("SELECT parts, options FROM request WHERE sha256 = ?", sha)
+    parts = tuple(Part(role, blobs.get_text(tx, blob)) for role, blob in json.loads(row["parts"]))
+    return Request(parts, **json.loads(row["options"]))
+
+
+# --- agents' versions ---
+
+
+def put_agent_version(tx: Tx, name: str, sha: str) -> int:
+    """A name that is pointed at another model starts afresh."""
+    found = tx.value("SELECT id FROM agent_version WHERE name = ? AND sha256 = ?", name, sha)
+    return int(found) if found else tx.insert("agent_version", name=name, sha256=sha, created=tx.now)
+
+
+# --- the life of a call ---
+
+
+def find_no_room(tx: Tx, *, run: int, task: TaskRecord, slot: int, amount: int | None) -> NoRoom | None:
+    """The first cap that an amount does not fit under; None where it fits under all. Unknown calls count as spent."""
+    for cap, limit, spent, reserved in _caps(tx, run, task, slot):
+        if limit is None or amount == 0:
+            continue
+        if amount is None or spent + reserved + amount > limit:
+            waits = amount is not None and spent + amount <= limit
+            return NoRoom(cap, max(limit - spent - reserved, 0), amount, waits)
+    return None
+
+
+def _caps(
+    tx: Tx, run: int, task: TaskRecord, slot: int
+) -> list[tuple[Literal["run", "task", "gig"], int | None, int, int]]:
+    of_run = tx.find("SELECT max_cost, spent, reserved FROM run WHERE id = ?", run)
+    of_gig = tx.find("SELECT budget, spent, reserved FROM gig WHERE id = ?", task.gig_id)
+    of_task = tx.find(
+        "SELECT round.max_cost_each,"
+        " coalesce(sum(CASE WHEN a.outcome IS NOT NULL THEN coalesce(a.cost, a.reserved) END), 0) AS spent,"
+        " coalesce(sum(CASE WHEN a.outcome IS NULL THEN a.reserved END), 0) AS reserved"
+        " FROM slot JOIN round ON round.id = slot.round LEFT JOIN slot s ON s.round = round.id"
+        " LEFT JOIN attempt_slot l ON l.slot = s.id LEFT JOIN attempt a ON a.id = l.attempt WHERE slot.id = ?",
+        slot,
+    )
+    return [("task", *of_task), ("run", *of_run), ("gig", *of_gig)]
+
+
+def begin_attempt(
+    tx: Tx, task: TaskRecord, *, run: int, slot: int, agent: str, version: int, request: str, reserved: int | None,
+    sample: int = 0, mends: int | None = None,
+) -> int:  # fmt: skip
+    """The intent, with its money; its id. The caller has looked at `find_no_room` in the same transaction."""
+    row = tx.insert(
+        "attempt", run=run, client=task.client_id, gig=task.gig_id, agent=agent, agent_version=version, request=request,
+        sample=sample, mends=mends, reserved=reserved, begun=tx.now,
+    )  # fmt: skip
+    tx.insert("attempt_slot", slot=slot, attempt=row)
+    if reserved:
+        tx.run("UPDATE run SET reserved = reserved + ? WHERE id = ?", reserved, run)
+        tx.run("UPDATE gig SET reserved = reserved + ? WHERE id = ?", reserved, task.gig_id)
+    record_event(tx, "attempt begun", attempt=row, slot=slot, version=version, request=request, reserved=reserved)
+    return row
+
+
+def settle_attempt(tx: Tx, attempt: int, owner: Owner, end: Settlement) -> bool:
+    """The answer and its cost; whether it cost more than was reserved for it."""
+    row = tx.find("SELECT run, gig, agent, reserved FROM attempt WHERE id = ? AND outcome IS NULL", attempt)
+    if row is None:
+        raise AssertionError(f"attempt {attempt} is settled already")
+    reserved = row["reserved"] or 0
+    usage = end.usage
+    tx.run(
+        "UPDATE attempt SET outcome = ?, cost = ?, reason = ?, answer = ?, model = ?, tokens_in = ?, tokens_out = ?,"
+        " tokens_cached = ?, seconds = ?, settled = ? WHERE id = ?",
+        end.outcome, end.cost, blobs.put_optional(tx, owner, end.reason), blobs.put_optional(tx, owner, end.answer),
+        end.model, usage and usage.input, usage and usage.output, usage and usage.cached, end.seconds, tx.now, attempt,
+    )  # fmt: skip
+    _move_money(tx, row["run"], row["gig"], reserved, reserved if end.cost is None else end.cost)
+    record_event(tx, "attempt settled", attempt=attempt, outcome=end.outcome, cost=end.cost)
+    over = end.cost is not None and row["reserved"] is not None and end.cost > reserved
+    if over:
+        tx.run(
+            "INSERT INTO agent_limit (name, overspent) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET overspent = excluded.overspent",
+            row["agent"], tx.now,
+        )  # fmt: skip
+        record_event(tx, "agent overspent", agent=row["agent"], attempt=attempt)
+    return over
+
+
+def _move_money(tx: Tx, run: int, gig: int, reserved: int, spent: int) -> None:
+    if reserved or spent:
+        tx.run("UPDATE run SET reserved = reserved - ?, spent = spent + ? WHERE id = ?", reserved, spent, run)
+        tx.run("UPDATE gig SET reserved = reserved - ?, spent = spent + ? WHERE id = ?", reserved, spent, gig)
+
+
+def mark_unknown(tx: Tx, run: int) -> None:
+    """Calls that were in flight when their run died: whether they were paid is not known, their money stays spent."""
+    for row in tx.rows("SELECT id, gig, reserved FROM attempt WHERE run = ? AND outcome IS NULL", run):
+        tx.run("UPDATE attempt SET outcome = 'unknown', settled = ? WHERE id = ?", tx.now, row["id"])
+        _move_money(tx, run, row["gig"], row["reserved"] or 0, row["reserved"] or 0)
+        record_event(tx, "attempt settled", attempt=row["id"], outcome="unknown", cost=None)
+
+
+def find_answer(tx: Tx, client: int, version: int, request: str, sample: int) -> tuple[int, str] | None:
+    """An answer to the very same request, paid for before: the attempt's id and the text."""
+    row = tx.find(
+        "SELECT id, answer FROM attempt WHERE client = ? AND agent_version = ? AND request = ? AND sample = ?"
+        " AND outcome = 'draft' AND answer IS NOT NULL ORDER BY id LIMIT 1",
+        client, version, request, sample,
+    )  # fmt: skip
+    return None if row is None else (row["id"], blobs.get_text(tx, row["answer"]))
+
+
+# --- reading ---
+
+_SELECT = (
+    "SELECT a.*, l.slot AS slot_id, slot.n AS slot_n, round.n AS round_n, revision.number AS revision_number"
+    " FROM attempt a JOIN attempt_slot l ON l.attempt = a.id JOIN slot ON slot.id = l.slot"
+    " JOIN round ON round.id = slot.round LEFT JOIN revision ON revision.attempt = a.id AND revision.task = slot.task"
+)
+
+
+def list_attempts(tx: Tx, *, task: int | None = None, round_id: int | None = None) -> list[AttemptRecord]:
+    """Those of a task or of one round, in order."""
+    where, value = ("slot.task = ?", task) if round_id is None else ("slot.round = ?", round_id)
+    return [_read(tx, row) for row in tx.rows(f"{_SELECT} WHERE {where} ORDER BY a.id", value)]
+
+
+def _read(tx: Tx, row: Any) -> AttemptRecord:
+    return AttemptRecord(
+        id=row["id"],
+        run=row["run"],
+        slot_id=row["slot_id"],
+        slot=row["slot_n"],
+        round=row["round_n"],
+        agent=row["agent"],
+        outcome=row["outcome"],
+        reason=_erasable(tx, row["reason"]),
+        model=row["model"],
+        reserved=row["reserved"],
+        cost=row["cost"],
+        tokens_in=row["tokens_in"],
+        tokens_out=row["tokens_out"],
+        tokens_cached=row["tokens_cached"],
+        seconds=row["seconds"],
+        begun=row["begun"],
+        mends=row["mends"],
+        revision=row["revision_number"],
+        request=row["request"],
+    )
+
+
+def _erasable(tx: Tx, sha: str | None) -> str:
+    erased = sha is None or tx.value("SELECT data IS NULL FROM blob WHERE sha256 = ?", sha)
+    return "" if erased else blobs.get_text(tx, sha)
+
+
+def get_answer(tx: Tx, attempt: int) -> str:
+    return _erasable(tx, tx.value("SELECT answer FROM attempt WHERE id = ?", attempt))
+
+
+def cost_of_task(tx: Tx, task: int) -> int:
+    """Settled and unknown, in picodollars."""
+    return int(
+        tx.value(
+            "SELECT coalesce(sum(coalesce(a.cost, a.reserved, 0)), 0)"
+            " FROM attempt a JOIN attempt_slot l ON l.attempt = a.id JOIN slot ON slot.id = l.slot WHERE slot.task = ? AND a.outcome IS NOT NULL",
+            task,
+        )
+    )
+
+
+def list_revisions_of(tx: Tx, attempts: Sequence[int]) -> dict[int, int]:
+    """Attempt id → revision id."""
+    marks = ",".join("?" * len(attempts))
+    sql = f"SELECT attempt, id FROM revision WHERE attempt IN ({marks})"  # noqa: S608
+    return {row["attempt"]: row["id"] for row in tx.rows(sql, *attempts)}

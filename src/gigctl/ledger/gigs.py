@@ -1,0 +1,169 @@
+"""Gigs, and the sources that clients gave for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gigctl.errors import UsageError
+from gigctl.ledger import blobs
+from gigctl.ledger.blobs import Owner
+from gigctl.ledger.clients import empty_gig, get_client
+from gigctl.ledger.journal import record_event
+from gigctl.ledger.store import Tx
+from gigctl.model import CheckSpec, Reference, Source
+from gigctl.records import ClientRecord, GigRecord, TaskCounts
+
+_SELECT = "SELECT gig.*, client.slug FROM gig JOIN client ON client.id = gig.client"
+
+
+def _read(tx: Tx, row: Any) -> GigRecord:
+    settings = blobs.get_json(tx, row["settings"], {})
+    return GigRecord(
+        id=row["id"],
+        ref=f"{row['slug']}-{row['number']}",
+        client_id=row["client"],
+        client=row["slug"],
+        number=row["number"],
+        state=row["state"],
+        craft=row["craft"],
+        title=blobs.get_text(tx, row["title"]),
+        brief=blobs.get_text(tx, row["brief"]),
+        source_language=row["source_language"],
+        targets=tuple(json.loads(row["targets"])),
+        options=settings.get("options", {}),
+        checks=tuple(CheckSpec(**spec) for spec in settings.get("checks", [])),
+        repository=blobs.get_text(tx, row["repository"]),
+        base_commit=row["base_commit"],
+        base_tree=row["base_tree"],
+        price=row["price"],
+        currency=row["currency"],
+        due=row["due"],
+        budget=row["budget"],
+        agents=tuple(json.loads(row["agents"])),
+        spent=row["spent"],
+        reserved=row["reserved"],
+        created=row["created"],
+    )
+
+
+def add_gig(tx: Tx, client: ClientRecord, number: int | None = None, **fields: Any) -> GigRecord:
+    """`fields` are GigRecord's (`craft` at least). `number` 0 is the client's scratch gig."""
+    if number is None:
+        number = int(
+            tx.value("UPDATE client SET next_gig = next_gig + 1 WHERE id = ? RETURNING next_gig - 1", client.id)
+        )
+    gig = tx.insert(
+        "gig", client=client.id, number=number, state="open", craft=fields["craft"],
+        currency=fields.get("currency") or client.currency, created=tx.now,
+    )  # fmt: skip
+    _write(tx, Owner(client.id, gig), {"currency": client.currency} | fields)
+    record_event(tx, "gig added", gig=gig, client=client.id, number=number, craft=fields["craft"])
+    return get_gig_by_id(tx, gig)
+
+
+def edit_gig(tx: Tx, gig: GigRecord, **changes: Any) -> GigRecord:
+    """`changes` are fields of GigRecord."""
+    _write(tx, Owner(gig.client_id, gig.id), changes)
+    record_event(tx, "gig edited", gig=gig.id, fields=sorted(changes))
+    return get_gig_by_id(tx, gig.id)
+
+
+_TEXTS = ("title", "brief", "repository")
+_PLAIN = ("state", "craft", "source_language", "base_commit", "base_tree", "price", "currency", "due", "budget")
+
+
+def _write(tx: Tx, owner: Owner, fields: Mapping[str, Any]) -> None:
+    columns: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
+    columns |= {name: blobs.put_optional(tx, owner, fields[name]) for name in _TEXTS if name in fields}
+    columns |= {name: json.dumps(list(fields[name])) for name in ("targets", "agents") if name in fields}
+    if "options" in fields or "checks" in fields:
+        old = blobs.get_json(tx, tx.value("SELECT settings FROM gig WHERE id = ?", owner.gig), {})
+        columns["settings"] = blobs.put_json(tx, owner, old | _settings(fields))
+    if columns:
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        tx.run(f"UPDATE gig SET {sets} WHERE id = ?", *columns.values(), owner.gig)  # noqa: S608
+
+
+def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if "options" in fields:
+        out["options"] = dict(fields["options"])
+    if "checks" in fields:
+        out["checks"] = [
+            {"name": spec.name, "check": spec.check, "options": dict(spec.options), "required": spec.required}
+            for spec in fields["checks"]
+        ]
+    return out
+
+
+def get_gig_by_id(tx: Tx, gig: int) -> GigRecord:
+    return _read(tx, tx.find(f"{_SELECT} WHERE gig.id = ?", gig))
+
+
+def find_gig(tx: Tx, client: ClientRecord, number: int) -> GigRecord | None:
+    row = tx.find(f"{_SELECT} WHERE gig.client = ? AND gig.number = ? AND gig.removed IS NULL", client.id, number)
+    return None if row is None else _read(tx, row)
+
+
+def get_gig(tx: Tx, reference: Reference) -> GigRecord:
+    """Raises UsageError."""
+    client = get_client(tx, reference.client)
+    if reference.gig is None:
+        raise UsageError(f"{reference} is a client: name a gig", f"gigctl gig list -c {client.slug}")
+    gig = find_gig(tx, client, reference.gig)
+    if gig is None:
+        raise UsageError(f"there is no gig {client.slug}-{reference.gig}", f"gigctl gig list -c {client.slug}")
+    return gig
+
+
+def list_gigs(tx: Tx, client: int | None = None, state: str | None = None) -> Iterator[GigRecord]:
+    """Newest last; the scratch gigs (number 0) are left out."""
+    rows = tx.rows(
+        f"{_SELECT} WHERE gig.removed IS NULL AND gig.number > 0 AND (?1 IS NULL OR gig.client = ?1)"
+        " AND (?2 IS NULL OR gig.state = ?2) ORDER BY gig.id",
+        client, state,
+    )  # fmt: skip
+    for row in rows:
+        yield _read(tx, row)
+
+
+def count_tasks(tx: Tx, gig: int) -> TaskCounts:
+    rows = tx.rows("SELECT state, count(*) AS n, count(current) AS drafted FROM task WHERE gig = ? GROUP BY state", gig)
+    states = {row["state"]: row["n"] for row in rows}
+    delivered = tx.value(
+        "SELECT count(DISTINCT d.task) FROM delivery_task d JOIN delivery ON delivery.id = d.delivery"
+        " WHERE delivery.gig = ?",
+        gig,
+    )
+    alive = {state: n for state, n in states.items() if state != "cancelled"}
+    return TaskCounts(
+        total=sum(alive.values()), drafted=sum(row["drafted"] for row in rows if row["state"] != "cancelled"),
+        delivered=delivered, **states,
+    )  # fmt: skip
+
+
+def remove_gig(tx: Tx, gig: GigRecord) -> None:
+    """Erases its material; ids, hashes, money and decisions stay. The caller shrinks the file."""
+    empty_gig(tx, gig.id)
+    blobs.erase(tx, Owner(gig.client_id, gig.id))
+    record_event(tx, "gig removed", gig=gig.id)
+
+
+# --- sources ---
+
+
+def add_source(tx: Tx, gig: GigRecord, source: Source) -> int:
+    """A client's file, or a newer version of one of the same name; its id."""
+    sha = blobs.put_bytes(tx, Owner(gig.client_id, gig.id), source.data)
+    version = tx.value("SELECT max(version) FROM source WHERE gig = ? AND name = ?", gig.id, source.name) or 0
+    row = tx.insert("source", gig=gig.id, name=source.name, version=version + 1, sha256=sha, created=tx.now)
+    record_event(tx, "source added", gig=gig.id, source=row, sha256=sha)
+    return row
+
+
+def list_sources(tx: Tx, gig: int) -> list[Source]:
+    """The newest version of each, in the order in which they came."""
+    rows = tx.rows("SELECT name, sha256, max(version) FROM source WHERE gig = ? GROUP BY name ORDER BY min(id)", gig)
+    return [Source(row["name"], blobs.get_bytes(tx, row["sha256"])) for row in rows]
