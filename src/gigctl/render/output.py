@@ -184,8 +184,8 @@ def _encodable(text: str, stream: TextIO) -> str:
 
 
 def render_error(message: str, hint: str | None, *, code: int, kind: str, json_form: bool) -> str:
-    """A failure for stderr: one line and its way out, or the JSON document."""
+    """A failure for stderr: a line (more only where a file has several errors) and its way out, or the document."""
     if json_form:
         return _json_text({"error": {"code": code, "kind": kind, "message": message, "hint": hint}}) + "\n"
-    out = f"error: {display_line(message)}\n"
+    out = "".join(f"error: {display_line(line)}\n" for line in message.split("\n"))
     return out + (f"hint: {display_line(hint)}\n" if hint else "")
