@@ -77,7 +77,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     finish: str | None = "stop"
-    usage: dict[str, Any] | None | str = "count"  # or the usage as it stands, or None for no usage
+    usage: dict[str, Any] | str | None = "count"  # or the usage as it stands, or None for no usage
     message: dict[str, Any] = field(default_factory=dict)  # more fields of the message, e.g. reasoning_content
     more: dict[str, Any] = field(default_factory=dict)  # more fields of the completion
     events: bool = False  # server-sent events, unasked
@@ -133,11 +133,11 @@ class Reply:
 Script = Callable[[Asked], Reply | str]
 
 
-def status(code: int, message: str = "no", *, retry_after: float | str | None = None, **error: Any) -> Reply:
+def status(number: int, message: str = "no", /, *, retry_after: float | str | None = None, **error: Any) -> Reply:
     """An error answer in OpenAI's form."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return Reply(
-        status=code, headers=headers, body=json.dumps({"error": {"message": message, "type": "x", **error}}).encode()
+        status=number, headers=headers, body=json.dumps({"error": {"message": message, "type": "x", **error}}).encode()
     )
 
 
