@@ -92,11 +92,11 @@ def _recorded(rule: Rule) -> Rule:
 
 
 def _at_the_very_start(rule: Rule) -> Rule:
-    """The plugin looks at the file's first character alone, and takes `- a---` in a list for an opening mark."""
+    """The plugin looks at the first character alone: it takes `- a---` in a list and `--- a` for opening marks."""
 
     def guarded(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         first = start == 0 and state.level == 0 and state.bMarks[0] + state.tShift[0] == 0
-        return first and rule(state, start, end, silent)
+        return first and not state.src[: state.eMarks[0]].strip("- \t") and rule(state, start, end, silent)
 
     return guarded
 

@@ -116,9 +116,9 @@ def _read_token(reader: _Reader, tokens: Sequence[Token], n: int, token: Token) 
     if token.nesting < 0:
         reader.open.pop()
     elif token.type == "heading_open":
-        _read_heading(reader, token, tokens[n + 1])
+        _read_heading(reader, token, tokens[n + 1], _definitions_above(tokens, n))
     elif token.type == "paragraph_open":
-        _read_paragraph(reader, token, tokens[n + 1], _definitions_above(reader, tokens, n))
+        _read_paragraph(reader, token, tokens[n + 1], _definitions_above(tokens, n))
     elif token.type == "table_open":
         _read_table(reader, token, tokens, n)
     elif token.type == "admonition_open":
@@ -141,7 +141,7 @@ def _html(content: str) -> str:
     return "HTML with text in it" if has_words(_HTML_TEXT.sub(" ", content)) else "HTML"
 
 
-def _read_heading(reader: _Reader, token: Token, inline: Token) -> None:
+def _read_heading(reader: _Reader, token: Token, inline: Token, above: str) -> None:
     if not inline_has_words(inline.children or ()):
         return _leave_inline(reader, token, inline)
     spans = reader.spans(token)
@@ -149,7 +149,7 @@ def _read_heading(reader: _Reader, token: Token, inline: Token) -> None:
         underline = reader.lines.lines[spans[-1][0]][spans[-1][1] :]
         body = _without_anchor(reader, spans[:-1])
         reader.heading = inline.content
-        return reader.add("heading", body, tail="\n" + underline.rstrip(SPACES))
+        return reader.add("heading", body, head=above, tail="\n" + underline.rstrip(SPACES))
     line, start, end = spans[0]
     raw = reader.lines.lines[line][start:end]
     after = raw[len(token.markup) :]
@@ -169,7 +169,7 @@ def _without_anchor(reader: _Reader, spans: Sequence[Span]) -> list[Span]:
     return [*spans[:-1], (line, start, start + anchor.start() if anchor else end)]
 
 
-def _definitions_above(reader: _Reader, tokens: Sequence[Token], n: int) -> str:
+def _definitions_above(tokens: Sequence[Token], n: int) -> str:
     """Link definitions that end on the line before: what follows could become the last one's title."""
     first = tokens[n].map
     above = ""

@@ -1,0 +1,125 @@
+"""Which blocks are found, and what is left alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gigctl.crafts import translation
+from gigctl.crafts.base import BadSource
+from gigctl.model import Gig, Source
+from support.translating import GIG, tasks_of, texts_of, translated
+
+
+def _alone(text: str) -> list[tuple[int, str]]:
+    return [(item.line, item.what) for item in translation.split(Source("a.md", text.encode()), GIG).left_alone]
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("# Titre {#ancre}\n", ["Titre"]),
+        ("## Titre ##\n", ["Titre"]),
+        ("Un\ntitre\n===\n", ["Un\ntitre"]),
+        ("> un\n> deux\ntrois\n", ["un\ndeux\ntrois"]),
+        ("- [ ] faire\n  ceci\n", ["faire\nceci"]),
+        ("> [!NOTE]\n> Attention au chien\n", ["Attention au chien"]),
+        ("::: tip Un titre\nDu texte\n:::\n", ["Un titre", "Du texte"]),
+        ('!!! note "Un titre"\n    Du texte\n', ["Un titre", "Du texte"]),
+        ("vu[^1]\n\n[^1]: Une note\n    longue\n", ["vu[^1]", "Une note\nlongue"]),
+        ("- | a | b |\n  |---|---|\n  | un | deux |\n", ["| a | b |\n|---|---|\n| un | deux |"]),
+        ("![Un chat](c.png)\n", ["![Un chat](c.png)"]),
+    ],
+)
+def test_blocks(source: str, texts: list[str]) -> None:
+    assert texts_of(source) == texts
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("```\nmot\n```\n", "code"),
+        ("    mot\n", "indented code"),
+        ("***\n", "a rule"),
+        ("<!-- mot -->\n", "a comment"),
+        ("<p>mot</p>\n", "HTML with text in it"),
+        ("<hr>\n", "HTML"),
+        ("[a]: /url 'mot'\n", "a link definition"),
+        ("12 000 €\n", "no words"),
+        ("<https://a.example/mot>\n", "a link alone"),
+        ("![](mot.png)\n", "an image without text alone"),
+        ("`mot`\n", "code alone"),
+        ("{{ mot }}\n", "an address or a variable alone"),
+        ("+++\ntitle = 'mot'\n+++\n", "front matter that is not YAML"),
+        ("---\na: [b\n---\n", "front matter that can't be read as YAML"),
+    ],
+)
+def test_left_alone(source: str, what: str) -> None:
+    assert texts_of(source) == []
+    assert _alone(source) == [(1, what)]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.md", "é".encode("utf-16"), "UTF-16"),
+        ("a.md", b"un\ncaf\xe9", r"a\.md:2 is not UTF-8 \(byte 6 is 0xe9\)"),
+        ("a.md", b"a\0b\0c\0", "zero bytes"),
+        ("a.docx", b"PK", r"\.docx is not translated yet"),
+    ],
+)
+def test_bad_sources(name: str, data: bytes, said: str) -> None:
+    with pytest.raises(BadSource, match=said):
+        translation.split(Source(name, data), GIG)
+
+
+def test_a_gig_without_anything_is_refused() -> None:
+    with pytest.raises(BadSource, match="nothing to translate"):
+        translation.split(None, GIG)
+
+
+def test_each_language_gets_its_tasks() -> None:
+    gig = Gig("acme-1", "translation", target_languages=("de", "en"))
+    found = translation.split(Source("a.md", b"un mot\n\ndeux\n"), gig).tasks
+    assert [(task.language, task.input.text) for task in found] == [
+        ("de", "un mot"),
+        ("de", "deux"),
+        ("en", "un mot"),
+        ("en", "deux"),
+    ]
+
+
+def test_definitions_that_a_block_uses_go_along() -> None:
+    (task,) = tasks_of(b"vu [ici][A] et[^n]\n\n[a]: /u 'T'\n[b]: /v\n[^n]: 12\n")
+    assert task.context["definitions"] == '[^n]: n\n[a]: </u> "T"'
+
+
+FRONT = """---
+title: "Un titre"  # dit
+description: Une ligne : non
+slug: un-titre
+date: 2026-11-02
+summary: >-
+  plié
+  ici
+draft: true
+hero: images/un chat.png
+---
+"""
+
+
+def test_front_matter_values() -> None:
+    source = FRONT.replace(" : non", "")
+    assert texts_of(source) == ["Un titre", "Une ligne", "plié\nici"]
+    made, _ = translated(source.encode(), lambda task: "New: " + task.input.text.replace("\n", " "))
+    assert made.decode() == source.replace('"Un titre"', '"New: Un titre"').replace(
+        "Une ligne", '"New: Une ligne"'
+    ).replace("plié\n  ici", "New: plié ici")
+
+
+def test_a_megabyte_is_split_in_seconds() -> None:
+    data = ("Un *mot* dans [un lien][a] et la suite.\n\n- un\n- deux\n\n" * 18_000).encode()[:1_000_000]
+    start = time.process_time()
+    translation.split(Source("a.md", data + b"\n\n[a]: /u\n"), GIG)
+    assert time.process_time() - start < 20
