@@ -1,0 +1,46 @@
+"""Whose name is on a commit: read from the freelancer's own git settings, as data."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigctl.system import proc
+
+__all__ = ["Person", "find_person"]
+
+_READ_BY_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    email: str
+
+    def variables(self, role: str, when: str) -> dict[str, str]:
+        """Git's variables for the AUTHOR or the COMMITTER."""
+        return {
+            f"GIT_{role}_NAME": _plain(self.name) or "unknown",
+            f"GIT_{role}_EMAIL": _plain(self.email),
+            f"GIT_{role}_DATE": when,
+        }
+
+
+def _plain(word: str) -> str:
+    """Without what git would drop or choke on, so that what is written is what was meant."""
+    kept = "".join(letter for letter in word if letter.isprintable() and letter not in "<>")
+    return kept.encode("utf-8", "ignore").decode().strip(" .,:;'\"\\")
+
+
+def find_person(fallback: Person) -> Person:
+    """The freelancer, by `git config --global`; each of name and address from `fallback` where it is not set."""
+    return Person(_setting("user.name") or fallback.name, _setting("user.email") or fallback.email)
+
+
+def _setting(key: str) -> str:
+    env = {name: os.environ[name] for name in _READ_BY_GIT if name in os.environ}
+    argv = ["git", "config", "--global", "--includes", "--null", "--get", key]
+    # The root: no repository there whose settings `includeIf` could bring in.
+    done = proc.run(argv, env=env | {"LC_ALL": "C"}, cwd=Path("/"), timeout=10)
+    return done.text.rstrip("\0").strip() if done.ok else ""
