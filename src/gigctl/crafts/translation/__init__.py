@@ -14,10 +14,12 @@ from gigctl.crafts.translation.prompt import ask
 from gigctl.crafts.translation.reading import read
 from gigctl.model import CheckContext, CheckSpec, Content, Gig, Source, Split, Task, TaskSpec
 
-__all__ = ["HELP", "NAME", "OPTIONS", "ask", "assemble", "checks", "context", "read", "split"]
+__all__ = ["HELP", "NAME", "ON_TREE", "OPTIONS", "REQUIRES", "ask", "assemble", "checks", "context", "read", "split"]
 
 NAME = "translation"
 HELP = "Markdown and plain text from one language into others, block by block"
+REQUIRES: tuple[str, ...] = ("to",)
+ON_TREE = False
 OPTIONS: Mapping[str, str] = {"format": "markdown or text: how a source is read, whatever its name ends with"}
 
 _MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")

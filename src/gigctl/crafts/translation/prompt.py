@@ -15,7 +15,6 @@ __all__ = ["ask"]
 
 _NEIGHBOUR = 240
 """Characters of a neighbour: enough for what `it` refers to, too few to be worth translating."""
-_SOURCE_OPEN, _SOURCE_CLOSE = "<source>", "</source>"
 _OUTPUT_BASE = 96
 _OUTPUT_PER_BYTE = 1.0
 """Tokens for each byte of the source: a language of the same script needs about 0.3 to 0.5."""
@@ -86,14 +85,13 @@ def _terms(task: Task, context: AskContext) -> list[Part]:
 
 
 def _neighbours(task: Task) -> list[Part]:
-    """Nearby source. Not for headings and tables: a small model then translates that instead."""
-    before = [shortened(text, _NEIGHBOUR) for text in task.context.get("before", ())]
-    heading = str(task.context.get("heading", ""))
-    lines = ([f"Section: {shortened(heading, _NEIGHBOUR)}"] if heading else []) + before
-    after = [shortened(text, _NEIGHBOUR) for text in task.context.get("after", ())]
-    if not lines and not after:
+    """Nearby source, in tags of its own: without them a small model answered with it in place of the translation."""
+    heading, before, after = (task.context.get(name) or () for name in ("heading", "before", "after"))
+    above = [text for text in dict.fromkeys([str(heading), *before]) if text]
+    if not above and not after:
         return []
-    return [Part("neighbour", _filled("neighbours", before="\n".join(lines) or "-", after="\n".join(after) or "-"))]
+    lines = ("\n".join(shortened(text, _NEIGHBOUR) for text in side) for side in (above, after))
+    return [Part("neighbour", _filled("neighbours", before=next(lines), after=next(lines)))]
 
 
 def _failed(task: Task, context: AskContext) -> list[Part]:

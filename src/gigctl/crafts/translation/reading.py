@@ -25,6 +25,7 @@ _HEADING_MARK = re.compile(r"#{1,6}[ \t]+")
 _ITEM_MARK = re.compile(r"(?:[-+*]|\d{1,9}[.)])[ \t]+(?=\S)")
 _ORDERED = re.compile(r"(\d{1,9})([.)])(?=[ \t]|$)")
 _BEGINS_BLOCK = re.compile(r"[-+*](?=[ \t]|$)|#{1,6}(?=[ \t]|$)|>|:{3,}|!!!|\?\?\?|\+\+\+|[-=*_ \t]+$")
+_OWN_TAGS = re.compile(r"\s*<(source|code|translation)>\s*(?P<inside>.*?)\s*(?:</\1>\s*)?", re.DOTALL)
 _CLOSING_MARKS = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 _DELIMITER = re.compile(r"[ \t|:-]*-[ \t|:-]*")
 
@@ -34,11 +35,18 @@ def read(task: Task, draft: Draft) -> Content:
     source = task.input.text
     if draft.content == source:
         return task.input
-    text = LINE_END.sub("\n", unwrap(draft.content, LINE_END.sub("\n", source))).strip("\n")
+    plain = LINE_END.sub("\n", source)
+    text = unwrap(_without_tags(unwrap(LINE_END.sub("\n", draft.content), plain), plain), plain).strip("\n")
     if not text.strip():
         raise MalformedAnswer("The answer is empty. Answer with the translation.")
     fit = _FITTERS.get(task.place.get("kind", ""))
     return Content.of_text(fit(text, source, task.place) if fit else text)
+
+
+def _without_tags(text: str, source: str) -> str:
+    """The text without the tags that the prompt puts around a source, and that small models give back."""
+    found = _OWN_TAGS.fullmatch(text)
+    return found["inside"] if found and not _OWN_TAGS.fullmatch(source) else text
 
 
 def _fit_heading(text: str, source: str, place: Mapping[str, Any]) -> str:
