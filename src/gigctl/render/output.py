@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from gigctl.render.terminal import Terminal, ask, terminal_of
 __all__ = ["Output"]
 
 SCHEMA_VERSION = 1
+_PAGER = {"LESSSECURE": "1", "LESSOPEN": "", "LESSCLOSE": ""}
+"""No shell, no editor, no log file, no preprocessor from within less: what it shows was written by others."""
 Item = Mapping[str, Any]
 
 
@@ -111,6 +115,21 @@ class Output:
         else:
             buffer.write(data)
             buffer.flush()
+
+    def page(self, text: str) -> None:
+        """A long text through the user's pager where it is more than the terminal shows.
+
+        `text` holds nothing foreign that was not displayed: a pager passes on what it is told to.
+        """
+        argv = shlex.split(self.environment.get("PAGER", "less"))
+        fits = text.count("\n") < self.terminal.height
+        if self.machine or fits or argv in ([], ["cat"]) or shutil.which(argv[0]) is None:
+            self.write(text)
+            return
+        from gigctl.system import proc
+
+        self.stdout.flush()
+        proc.page(argv, [text.encode("utf-8", "backslashreplace")], env={"LESS": "FRX", **self.environment, **_PAGER})
 
     def write(self, text: str) -> None:
         """The one door to stdout."""

@@ -39,7 +39,7 @@ def render_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], 
     widths = _fitted(widths, columns, terminal.width)
     heading = _row([column.heading for column in columns], columns, widths)
     body = "".join(_row(row, columns, widths) + "\n" for row in rows)
-    return (f"\x1b[2m{heading}\x1b[0m\n" if terminal.color else f"{heading}\n") + body
+    return terminal.styled(heading, "dim") + "\n" + body
 
 
 def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:

@@ -13,22 +13,42 @@ from gigctl.errors import Interrupted, UsageError
 __all__ = ["Terminal", "ask", "terminal_of"]
 
 _NARROWEST = 20
+_STYLES = {
+    "dim": "2",
+    "bold": "1",
+    "removed": "31",
+    "added": "32",
+    "hunk": "36",
+    "bad": "31",
+    "good": "32",
+    "odd": "33",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What a stream is. `width` is in columns; `in_ci` where a job's runner reads lines for commands of its own."""
+    """What a stream is.
+
+    `width` is in columns, `height` in lines (0: unknown); `in_ci` where a job's runner reads lines for commands of
+    its own.
+    """
 
     is_tty: bool = False
     width: int = 80
     color: bool = False
     in_ci: bool = False
+    height: int = 0
+
+    def styled(self, text: str, style: str) -> str:
+        """Our own words in a style (`_STYLES`), plain where there is no colour."""
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.color and text else text
 
 
 def terminal_of(stream: TextIO, env: Mapping[str, str]) -> Terminal:
     """`NO_COLOR` (any value) wins, then `FORCE_COLOR`, then what the terminal can."""
     is_tty = _is_tty(stream)
-    return Terminal(is_tty, _width(stream, env, is_tty), _color(env, is_tty), _in_ci(env))
+    columns, lines = _size(stream) if is_tty else (80, 0)
+    return Terminal(is_tty, _width(env, columns), _color(env, is_tty), _in_ci(env), lines)
 
 
 def _is_tty(stream: TextIO) -> bool:
@@ -46,17 +66,18 @@ def _color(env: Mapping[str, str], is_tty: bool) -> bool:
     return is_tty and env.get("TERM", "") not in ("dumb", "")
 
 
-def _width(stream: TextIO, env: Mapping[str, str], is_tty: bool) -> int:
-    """`COLUMNS`, else the terminal's own, else 80."""
-    columns = env.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns):
-        return max(int(columns), _NARROWEST)
-    if is_tty:
-        try:
-            return max(os.get_terminal_size(stream.fileno()).columns or 80, _NARROWEST)
-        except (OSError, ValueError):
-            return 80
-    return 80
+def _width(env: Mapping[str, str], columns: int) -> int:
+    """`COLUMNS`, else the terminal's own."""
+    told = env.get("COLUMNS", "")
+    return max(int(told) if told.isascii() and told.isdigit() and int(told) else columns, _NARROWEST)
+
+
+def _size(stream: TextIO) -> tuple[int, int]:
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 80, 0
+    return size.columns or 80, size.lines
 
 
 def _in_ci(env: Mapping[str, str]) -> bool:

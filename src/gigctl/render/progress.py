@@ -1,0 +1,119 @@
+"""How far work is: a live line on a terminal, now and then a plain line elsewhere; on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from gigctl.render.display import cell_width, fit
+from gigctl.render.figures import render_seconds, render_usd
+
+if TYPE_CHECKING:
+    from gigctl.render.output import Output
+
+__all__ = ["Progress", "State", "progress_text"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
+"""Seconds between plain lines: 5, then 10, 20 … so that a night's log has dozens of lines, not thousands."""
+_BAR = 25
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Counts of tasks. `cost` is in picodollars, None where unknown."""
+
+    total: int
+    done: int = 0
+    passed: int = 0
+    need_you: int = 0
+    failed: int = 0
+    cost: int | None = 0
+
+
+def progress_text(state: State, seconds: float, *, ended: bool = False) -> str:
+    """`12 passed  2 need you  0.00 USD  1.2/s  0:12 left`; at the end the time it took."""
+    parts = [f"{state.passed} passed"]
+    if state.need_you:
+        parts.append(f"{state.need_you} need you")
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    parts.append(render_usd(state.cost) if state.cost is not None else "cost unknown")
+    if ended:
+        return "  ".join([*parts, render_seconds(seconds)])
+    if state.done and seconds > 0:
+        rate = state.done / seconds
+        parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min")
+        if state.total > state.done:
+            parts.append(f"{render_seconds((state.total - state.done) / rate)} left")
+    return "  ".join(parts)
+
+
+class Progress:
+    """A context manager around work; `show` may be called for every task."""
+
+    def __init__(self, out: Output, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._clock = out, clock
+        self._started = self._said = clock()
+        self._pause = _FIRST_PAUSE
+        self._state = State(total)
+        self._live: Any = None
+        self._silent = out.no_progress or out.quiet
+
+    def __enter__(self) -> Self:
+        if not self._silent and self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb":
+            self._live = _live_line(self._out, self._line)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        if not self._silent:
+            self._out.say(self._line(ended=True))
+
+    def show(self, state: State) -> None:
+        """What is now so. A terminal repaints at its own pace; elsewhere a line at most every few seconds."""
+        self._state = state
+        now = self._clock()
+        if self._live is None and not self._silent and now - self._said >= self._pause and state.done < state.total:
+            self._said, self._pause = now, min(self._pause * 2, _LONGEST_PAUSE)
+            self._out.say(self._line())
+
+    def _line(self, *, ended: bool = False) -> str:
+        """As much as the terminal's width takes: first the counts, the bar last of all."""
+        state = self._state
+        counts = f"{state.done}/{state.total}"
+        text = progress_text(state, self._clock() - self._started, ended=ended)
+        line = f"{counts}  {text}"
+        terminal = self._out.error_terminal
+        if not terminal.is_tty:
+            return line
+        room = terminal.width - 1 - cell_width(line) - 2
+        return f"{_bar(state, min(room, _BAR))} {line}" if room >= 10 else fit(line, terminal.width - 1)
+
+
+def _bar(state: State, width: int) -> str:
+    full = width if not state.total else width * state.done // state.total
+    return "━" * full + "╌" * (width - full)
+
+
+def _live_line(out: Output, line: Callable[[], str]) -> Any:
+    """rich's live display, which repaints in a thread of its own and puts the cursor back whatever happens."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(file=out.stderr, no_color=not out.error_terminal.color, markup=False, highlight=False)
+    return Live(
+        console=console,
+        refresh_per_second=8,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        get_renderable=lambda: Text(line(), no_wrap=True, overflow="ellipsis"),
+    )
