@@ -227,9 +227,11 @@ def make_partial(folder: Path) -> Hostile:
     blob = hostile.repository.git("hash-object", "--stdin", stdin=b"a client's project\n", env={"GIT_DIR": os.devnull})
     for objects in (hostile.path / ".git" / "objects", folder / "spare.git" / "objects"):
         (objects / blob[:2] / blob[2:]).unlink(missing_ok=True)
-    with (hostile.path / ".git" / "config").open("a") as config:
-        config.write("[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tpartialClone = origin\n")
-        config.write(f'[remote "origin"]\n\turl = {folder}/spare.git\n\tpartialCloneFilter = blob:none\n')
+    config = hostile.path / ".git" / "config"
+    # A path, so that not the transport but the far side's command is what must not run.
+    settings = config.read_text().replace(f"ext::{hostile.trap('origin')}\n", f"{folder}/spare.git\n")
+    settings += "[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tpartialClone = origin\n"
+    config.write_text(settings)
     return hostile
 
 

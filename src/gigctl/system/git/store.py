@@ -156,14 +156,18 @@ class Store:
 
     def get_commit(self, commit: str) -> Commit:
         """What a commit says, whatever encoding it was written in."""
-        # GitPython's own reader: no process, hence nothing that could be let run.
-        from git import GitDB, Repo
-
-        with Repo(self.path, odbt=GitDB, expand_vars=False) as repo:
-            found = repo.commit(checked_id(commit))
-            author = Person(found.author.name or "", found.author.email or "")
-            subject = str(found.summary)
-            return Commit(found.hexsha, found.tree.hexsha, subject, author, found.committed_date)
+        form = "--format=%H%x00%T%x00%s%x00%an%x00%ae%x00%ct"
+        args = (
+            "log",
+            "--max-count=1",
+            "--encoding=UTF-8",
+            "--no-show-signature",
+            "--no-mailmap",
+            form,
+            checked_id(commit),
+        )
+        oid, tree, subject, name, email, seconds = self.run(*args).text.rstrip("\n").split("\0")
+        return Commit(oid, tree, subject, Person(name, email), int(seconds))
 
     # --- making ---
 
