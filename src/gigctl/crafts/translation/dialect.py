@@ -66,7 +66,7 @@ def block_structure(text: str) -> list[tuple[Any, ...]]:
     """What blocks a text is made of: kind, tag, depth, marker, attributes and tightness of each, in order."""
     shape = []
     for token in block_tokens(text):
-        content = token.content if token.type in ("fence", "code_block", "html_block", "front_matter") else ""
+        content = token.content if token.type in ("fence", "code_block", "html_block") else ""
         attributes = tuple(sorted((name, str(value)) for name, value in token.attrs.items() if name != "class"))
         shape.append((token.type, token.tag, token.level, token.markup, attributes, token.hidden, content))
     return shape

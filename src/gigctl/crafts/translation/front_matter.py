@@ -52,6 +52,8 @@ def find_values(lines: Lines, first: int, last: int) -> Found:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return unread
+    if not isinstance(root, yaml.MappingNode):
+        return unread
     blocks: list[Block] = []
     alone: list[LeftAlone] = []
     for key, node in _scalars(root, "", set()):
