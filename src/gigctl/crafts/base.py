@@ -29,11 +29,14 @@ class BadSource(Exception):
 
 
 class Craft(Protocol):
-    """The module's members. `OPTIONS` lists what `--set KEY=VALUE` takes: name -> one line of help."""
+    """The module's members. `OPTIONS` lists what `--set KEY=VALUE` takes: name -> one line of help; `REQUIRES` which of
+    `to`, `from` and `brief` a gig must have; `ON_TREE` is True where a task is a change to a tree of files."""
 
     NAME: str
     HELP: str
     OPTIONS: Mapping[str, str]
+    REQUIRES: tuple[str, ...]
+    ON_TREE: bool
 
     def split(self, source: Source | None, gig: Gig) -> Split:
         """The tasks in a source (None: the brief alone). Raises BadSource."""

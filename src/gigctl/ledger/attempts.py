@@ -228,10 +228,53 @@ def cost_of_task(tx: Tx, task: int) -> int:
     return int(
         tx.value(
             "SELECT coalesce(sum(coalesce(a.cost, a.reserved, 0)), 0)"
-            " FROM attempt a JOIN attempt_slot l ON l.attempt = a.id JOIN slot ON slot.id = l.slot WHERE slot.task = ? AND a.outcome IS NOT NULL",
+            " FROM attempt a JOIN attempt_slot l ON l.attempt = a.id JOIN slot ON slot.id = l.slot"
+            " WHERE slot.task = ? AND a.outcome IS NOT NULL",
             task,
         )
     )
+
+
+def get_reserved(tx: Tx, attempt: int) -> int | None:
+    value = tx.value("SELECT reserved FROM attempt WHERE id = ?", attempt)
+    return None if value is None else int(value)
+
+
+def find_mended_revision(tx: Tx, attempt: int, task: int) -> int | None:
+    """The draft that an attempt was to mend; None where there is none, or no draft came of what it mends."""
+    found = tx.value(
+        "SELECT revision.id FROM attempt JOIN revision ON revision.attempt = attempt.mends"
+        " WHERE attempt.id = ? AND revision.task = ?",
+        attempt, task,
+    )  # fmt: skip
+    return None if found is None else int(found)
+
+
+_PLACE = (
+    "SELECT round.n, round.wanted, slot.n AS slot, revision.attempt FROM revision"
+    " JOIN attempt_slot l ON l.attempt = revision.attempt JOIN slot ON slot.id = l.slot"
+    " JOIN round ON round.id = slot.round WHERE revision.id = ?"
+)
+
+
+def is_first_of_later_round(tx: Tx, draft: int, before: int) -> bool:
+    """Whether a draft is the first of its round, and the round is later than that of the revision `before`."""
+    place, old = tx.find(_PLACE, draft), tx.find(_PLACE, before)
+    if place is None or old is None or place["n"] <= old["n"]:
+        return False
+    earlier = tx.value(
+        "SELECT 1 FROM revision r JOIN attempt_slot l ON l.attempt = r.attempt JOIN slot ON slot.id = l.slot"
+        " JOIN round ON round.id = slot.round WHERE round.task = (SELECT task FROM revision WHERE id = ?1)"
+        " AND r.task = round.task AND round.n = ?2 AND r.id < ?1",
+        draft, place["n"],
+    )  # fmt: skip
+    return earlier is None
+
+
+def is_one_of_all(tx: Tx, draft: int) -> bool:
+    """Whether its round wants all drafts, for a person to choose."""
+    place = tx.find(_PLACE, draft)
+    return place is not None and place["wanted"] == "all"
 
 
 def list_revisions_of(tx: Tx, attempts: Sequence[int]) -> dict[int, int]:

@@ -76,8 +76,8 @@ def claim_slot(tx: Tx, slot: int, run: int) -> bool:
     return row is not None
 
 
-def release_slot(tx: Tx, slot: int, run: int) -> None:
-    tx.run("UPDATE slot SET run = NULL WHERE id = ? AND run = ?", slot, run)
+def release_slots(tx: Tx, task: int, run: int) -> None:
+    tx.run("UPDATE slot SET run = NULL WHERE task = ? AND run = ?", task, run)
 
 
 def list_leases(tx: Tx, round_id: int) -> dict[int, int]:

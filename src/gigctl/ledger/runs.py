@@ -69,3 +69,8 @@ def _put_in_order(tx: Tx, run: int) -> None:
     tx.run("UPDATE slot SET run = NULL WHERE run = ?", run)
     tx.run("UPDATE run SET ended = ? WHERE id = ?", tx.now, run)
     record_event(tx, "run ended", run=run)
+
+
+def get_spent(tx: Tx, run: int) -> int:
+    """Settled and unknown, in picodollars."""
+    return int(tx.value("SELECT spent FROM run WHERE id = ?", run))

@@ -201,7 +201,7 @@ CREATE TABLE attempt (
   agent_version INTEGER NOT NULL REFERENCES agent_version (id),
   request       TEXT NOT NULL REFERENCES request (sha256),
   sample        INTEGER NOT NULL DEFAULT 0,
-  mends         INTEGER REFERENCES revision (id),
+  mends         INTEGER REFERENCES attempt (id),   -- whose draft, or unreadable answer, it is to mend
   reserved      INTEGER,                 -- NULL: the price is unknown; 0: free
   cost          INTEGER,                 -- NULL while in flight or unknown
   outcome       TEXT,

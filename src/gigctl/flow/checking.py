@@ -1,0 +1,57 @@
+"""The checks of one revision: what is known of its bytes already, and what has to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gigctl.flow import asking, work
+from gigctl.flow.current import settle_current
+from gigctl.ledger import gigs, revisions, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import CheckContext, CheckSpec, Content, Verdict
+from gigctl.records import TaskRecord
+
+__all__ = ["Question", "check_revision", "load_question", "record_verdicts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A content, its checks and what they may know, with the verdicts that are known already."""
+
+    content: Content
+    specs: tuple[CheckSpec, ...]
+    context: CheckContext
+    known: tuple[Verdict | None, ...]
+
+
+def load_question(tx: Tx, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False) -> Question:
+    gig = gigs.get_gig_by_id(tx, task.gig_id)
+    content = revisions.get_content(tx, revision)
+    context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
+    context = replace(context, unsafe_no_sandbox=unsafe_no_sandbox)
+    specs = asking.list_specs(gig, task.craft)
+    marks = work.fingerprints(content, specs, context)
+    known = tuple(_known(tx, spec, mark) for spec, mark in zip(specs, marks, strict=True))
+    return Question(content, specs, context, known)
+
+
+def _known(tx: Tx, spec: CheckSpec, mark: str) -> Verdict | None:
+    found = revisions.find_verdict(tx, mark)
+    return None if found is None else replace(found, name=spec.name, required=spec.required)
+
+
+async def check_revision(question: Question, *, store: Path | None) -> list[Verdict]:
+    """A verdict a check, in order; what was computed before on the same bytes is not computed again."""
+    open_specs = [spec for spec, known in zip(question.specs, question.known, strict=True) if known is None]
+    fresh = iter(await work.assess(question.content, open_specs, question.context, store=store) if open_specs else ())
+    return [known if known is not None else next(fresh) for known in question.known]
+
+
+def record_verdicts(tx: Tx, task_id: int, revision: int, verdicts: Sequence[Verdict]) -> None:
+    """In the ledger, with what they mean for which revision the task means."""
+    task = tasks.get_task_by_id(tx, task_id)
+    revisions.record_verdicts(tx, task, revision, verdicts)
+    if revisions.get_revision_by_id(tx, revision).made_by == "agent":
+        settle_current(tx, task, revision)

@@ -1,0 +1,247 @@
+"""Taking work on: from a wish to a gig with its tasks, all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from gigctl.crafts.base import BadSource, Craft
+from gigctl.crafts.registry import get_craft
+from gigctl.errors import UsageError
+from gigctl.flow import policy
+from gigctl.flow.desk import Desk
+from gigctl.flow.gigfile import TaskWish, Wish
+from gigctl.ledger import clients, gigs, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import REGULAR, Change, Content, Gig, LeftAlone, Source, Split, TaskSpec
+from gigctl.records import ClientRecord, GigRecord
+from gigctl.system.git.bases import add_base
+from gigctl.system.git.store import Store
+from gigctl.values import parse_date, parse_language, parse_money, parse_usd
+
+__all__ = ["Added", "add_gig"]
+
+Value = TypeVar("Value")
+LARGEST_SOURCE = 256 * 1024 * 1024
+"""Bytes: SQLite keeps a blob of up to 1 GB, and a text of this size is no single gig any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new gig, how many tasks it has, and what no task was made of, by file."""
+
+    gig: GigRecord
+    tasks: int
+    left_alone: Mapping[str, tuple[LeftAlone, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The tasks that one source (or brief) was split into, waiting to be written."""
+
+    name: str
+    craft: str
+    brief: str
+    source: Source | None
+    split: Split
+    after: tuple[str, ...] = ()
+    takes: str = ""  # the task of the file whose signed text is its source
+
+
+def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
+    """Reads all that the wish names, then writes the gig in one transaction. Raises UsageError, PolicyError."""
+    with desk.ledger.reading() as tx:
+        client = clients.get_client(tx, wish.client or "me")
+    policy.check_chain(client, wish.agents, desk.agents)
+    craft = get_craft(wish.craft or _only_craft(wish))
+    problems: list[str] = []
+    fields = _fields(desk, wish, client, craft, problems)
+    sources = {name: _read_source(wish, name, stdin, problems) for name in _source_names(wish)}
+    _raise(problems)
+    base = _base(desk, wish, craft, list(sources.values()))
+    fields |= base
+    seen = _as_gig(craft, wish, fields)
+    groups = _groups(craft, wish, seen, sources)
+    with desk.ledger.writing() as tx:
+        gig = gigs.add_gig(tx, client, **fields)
+        rows = {source.name: gigs.add_source(tx, gig, source) for source in sources.values()}
+        _write_tasks(tx, gig, groups, rows)
+        gig = gigs.get_gig_by_id(tx, gig.id)
+    left = {group.source.name if group.source else group.name: group.split.left_alone for group in groups}
+    return Added(gig, sum(len(group.split.tasks) for group in groups), {k: v for k, v in left.items() if v})
+
+
+def _raise(problems: Sequence[str]) -> None:
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _only_craft(wish: Wish) -> str:
+    """The craft that options leave no doubt about."""
+    if wish.targets:
+        return "translation"
+    if wish.repository:
+        return "code"
+    raise UsageError("no craft is named", "--craft translation, code or writing; gigctl craft list")
+
+
+# --- fields ---
+
+
+def _fields(desk: Desk, wish: Wish, client: ClientRecord, craft: Craft, problems: list[str]) -> dict[str, object]:
+    """The gig's columns, with every bad value gathered."""
+
+    def read(key: str, text: str, parse: Callable[[str], Value]) -> Value | None:
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except UsageError as error:
+            problems.append(f"{f'{wish.origin}: ' if wish.origin else ''}{key}: {error.message}")
+            return None
+
+    price = read("price", wish.price, lambda text: parse_money(text, client.currency))
+    targets = [read("to", text, parse_language) for text in wish.targets]
+    for name in craft.REQUIRES:
+        if not getattr(wish, _FIELD[name]):
+            problems.append(f"{craft.NAME} needs --{name}: nothing says {_WHAT[name]}")
+    for name in sorted(set(wish.options) - set(craft.OPTIONS)):
+        problems.append(f"--set {name}: {craft.NAME} has no such option; it has {', '.join(craft.OPTIONS) or 'none'}")
+    return {
+        "craft": craft.NAME, "title": wish.title, "brief": wish.brief, "options": dict(wish.options),
+        "checks": wish.checks, "source_language": read("from", wish.source_language, parse_language) or "",
+        "targets": [language for language in targets if language], "price": price.minor if price else None,
+        "currency": price.currency if price else client.currency,
+        "due": read("due", wish.due, lambda text: _future(text, desk.today)),
+        "budget": read("budget", wish.budget, parse_usd), "agents": list(wish.agents),
+    }  # fmt: skip
+
+
+_FIELD = {"to": "targets", "brief": "brief", "from": "source_language"}
+_WHAT = {"to": "into which language", "brief": "what is to be done", "from": "from which language"}
+
+
+def _future(text: str, today: date) -> str:
+    due = parse_date(text, today=today)
+    if due < today:
+        raise UsageError(f"{due.isoformat()} is past: expected today ({today.isoformat()}) or later")
+    return due.isoformat()
+
+
+# --- sources ---
+
+
+def _source_names(wish: Wish) -> list[str]:
+    names = {task.name for task in wish.tasks if task.name}
+    of_tasks = [name for task in wish.tasks for name in task.sources if name not in names]
+    return list(dict.fromkeys([*wish.sources, *of_tasks]))
+
+
+def _read_source(wish: Wish, name: str, stdin: bytes | None, problems: list[str]) -> Source:
+    if name == "-":
+        return Source("stdin.txt", stdin or b"")
+    path = wish.folder / name
+    where = f"{wish.origin}: source" if wish.origin else "source"
+    try:
+        path.name.encode()
+        if path.is_dir():
+            problems.append(f"{where}: {path} is a folder: name its files")
+        elif path.stat().st_size > LARGEST_SOURCE:
+            problems.append(f"{where}: {path} has more than {LARGEST_SOURCE // 1024**2} MiB")
+        elif not path.is_file():
+            problems.append(f"{where}: {path} is no regular file")
+        else:
+            return Source(path.name, path.read_bytes())
+    except UnicodeEncodeError:
+        problems.append(f"{where}: {os.fsencode(path)!r} has a name that is no UTF-8")
+    except OSError as error:
+        problems.append(f"{where}: {path}: {error.strerror}")
+    return Source(path.name, b"")
+
+
+def _base(desk: Desk, wish: Wish, craft: Craft, sources: Sequence[Source]) -> dict[str, object]:
+    """Of a craft that works on a tree: the client's commit in our own store, or the files given, as a tree there."""
+    if len({source.name for source in sources}) < len(sources):
+        raise UsageError("two sources have the same name", "give them names of their own")
+    if not craft.ON_TREE:
+        if wish.repository:
+            raise UsageError(f"--repo: {craft.NAME} works on files, not on a repository")
+        return {}
+    store = Store.open(desk.store)
+    if wish.repository:
+        folder = (wish.folder / wish.repository).absolute()
+        base = add_base(store, folder, wish.base or "HEAD")
+        return {"repository": str(folder), "base_commit": base.commit, "base_tree": base.tree}
+    files = tuple(Change(source.name, REGULAR, source.data) for source in sources)
+    return {"base_tree": store.add_tree(files)}
+
+
+# --- tasks ---
+
+
+def _as_gig(craft: Craft, wish: Wish, fields: Mapping[str, object]) -> Gig:
+    return Gig(
+        ref="", craft=craft.NAME, brief=wish.brief, title=wish.title, source_language=str(fields["source_language"]),
+        target_languages=tuple(fields["targets"]), base=fields.get("base_tree"),  # type: ignore[arg-type]
+        options=dict(wish.options), checks=wish.checks,
+    )  # fmt: skip
+
+
+def _groups(craft: Craft, wish: Wish, gig: Gig, sources: Mapping[str, Source]) -> list[_Group]:
+    if not wish.tasks:
+        return _split(craft, gig, "", [sources[name] for name in wish.sources])
+    names = {task.name for task in wish.tasks if task.name}
+    return [group for task in wish.tasks for group in _task_groups(craft, wish, task, gig, names, sources)]
+
+
+def _task_groups(
+    craft: Craft, wish: Wish, task: TaskWish, gig: Gig, names: set[str], sources: Mapping[str, Source]
+) -> list[_Group]:
+    own = get_craft(task.craft) if task.craft else craft
+    seen = _with_task(gig, own, task)
+    taken = [name for name in task.sources if name in names]
+    if taken:
+        language = next(iter(seen.target_languages), "")
+        spec = TaskSpec(task.name, Content.of_text(""), context={"kind": "text", "format": "text"}, language=language)
+        return [_Group(task.name, own.NAME, task.brief, None, Split((spec,)), task.after, taken[0])]
+    given = [sources[name] for name in (task.sources or wish.sources)]
+    return [
+        _Group(task.name, own.NAME, task.brief, group.source, group.split, task.after)
+        for group in _split(own, seen, task.name, given)
+    ]
+
+
+def _with_task(gig: Gig, craft: Craft, task: TaskWish) -> Gig:
+    targets = tuple(parse_language(text) for text in task.targets) or gig.target_languages
+    return replace(gig, craft=craft.NAME, brief=task.brief or gig.brief, target_languages=targets)
+
+
+def _split(craft: Craft, gig: Gig, name: str, sources: Sequence[Source]) -> list[_Group]:
+    """A group a source; one of the brief alone where there is none, or the craft works on a tree."""
+    try:
+        if craft.ON_TREE or not sources:
+            return [_Group(name, craft.NAME, "", None, craft.split(None, gig))]
+        return [_Group(name, craft.NAME, "", source, craft.split(source, gig)) for source in sources]
+    except BadSource as error:
+        raise UsageError(str(error)) from error
+
+
+def _write_tasks(tx: Tx, gig: GigRecord, groups: Sequence[_Group], rows: Mapping[str, int]) -> None:
+    made: dict[str, list[int]] = {}
+    for group in groups:
+        source = rows.get(group.source.name) if group.source else None
+        for spec in group.split.tasks:
+            named = replace(spec, name=group.name or spec.name)
+            task = tasks.add_task(tx, gig, named, craft=group.craft, source=source, brief=group.brief or None)
+            made.setdefault(group.name, []).append(task)
+    for group in groups:
+        for task in made.get(group.name, []) if group.name else []:
+            for name in group.after:
+                for needed in made[name]:
+                    tasks.add_need(tx, task, needed, "after")
+            for needed in made[group.takes] if group.takes else []:
+                tasks.add_need(tx, task, needed, "source")
