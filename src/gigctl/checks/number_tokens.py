@@ -1,0 +1,192 @@
+"""The numbers of a text, each with the values that it can have in its language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gigctl.checks.languages import base_language, decimal_signs
+
+_DIGIT = re.compile(r"[^\W\D0-9]")  # decimal digits of other scripts: Arabic-Indic, Devanagari, full-width …
+_SPACES = " \u00a0\u202f\u2009"
+_APOSTROPHES = "'’"
+_NUMBER = re.compile(r"[0-9]+(?:[.,'’٫٬ \u00a0\u202f\u2009][0-9]+)*")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:([.,'’٬ \u00a0\u202f\u2009])[0-9]{3})(?:\1[0-9]{3})*(?:([.,٫])[0-9]+)?")
+_INDIAN = re.compile(r"[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3}(?:\.[0-9]+)?")
+_TIME = re.compile(
+    r"""(?<![0-9:.,])(?P<hour>[01]?[0-9]|2[0-4])
+    (?: \s?(?:[:h.]|Uhr|heures?)\s?(?P<minute>[0-5][0-9])(?![0-9])(?::(?P<second>[0-5][0-9])(?![0-9]))?
+        (?:\s?(?P<half>[ap]\.?\s?m\b\.?))?
+      | \s?(?P<half2>[ap]\.?\s?m\b\.?)
+      | \s?(?:h|Uhr|heures?|o['’]clock)\b )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SCALES = (
+    (1000, re.compile(r"\s?(?:thousand|mille\b|tausend|mil\b|mila\b|duizend|tys|тыс|ألف)", re.IGNORECASE)),
+    (10**6, re.compile(r"\s?(?:milli?on|millón|milhão|milhões|miljoen|миллион|млн|mln|mio\b|مليون)", re.IGNORECASE)),
+    (10**9, re.compile(r"\s?(?:billion|mill?iard|mil millones|bilhão|bilhões|миллиард|млрд|mrd|مليار)", re.IGNORECASE)),
+)
+_VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
+_MINUS = "-−‐‑–"
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`readings` are values as plain text (`-1234.5`, `14:30`), the likeliest first."""
+
+    text: str
+    start: int
+    end: int
+    readings: tuple[str, ...]
+
+    @property
+    def whole(self) -> int | None:
+        """The value where it is a small whole number, without its sign."""
+        value = self.readings[0].lstrip("-")
+        return int(value) if value.isdigit() and len(value) <= 6 else None
+
+
+def ascii_digits(text: str) -> str:
+    """The same text with every decimal digit in ASCII; offsets stay."""
+    if text.isascii():
+        return text
+    return _DIGIT.sub(lambda found: str(unicodedata.decimal(found.group())), text)
+
+
+def find_numbers(text: str, language: str) -> list[Number]:
+    """In order of the text. What was code or a placeholder must have been blanked before."""
+    text = ascii_digits(text)
+    for sign, written in _VULGAR.items():
+        if sign in text:
+            text = text.replace(sign, written)
+    return list(_find(text, language))
+
+
+def _find(text: str, language: str) -> Iterator[Number]:
+    last = 0
+    for time in _TIME.finditer(text):
+        yield from _plain_numbers(text, last, time.start(), language)
+        if _is_time(time, text, language):
+            yield Number(time.group().strip(), time.start(), time.end(), _time_readings(time, language))
+            last = time.end()
+        else:
+            last = time.start()
+    yield from _plain_numbers(text, last, len(text), language)
+
+
+def _is_time(found: re.Match[str], text: str, language: str) -> bool:
+    written = found.group()
+    if "." not in written.split("m")[0] or found["half"] or found["half2"]:
+        return True
+    if decimal_signs(language) == ".":
+        return False
+    return re.match(r"\s?(?:Uhr|uur|h\b)", text[found.end() : found.end() + 5]) is not None
+
+
+def _time_readings(found: re.Match[str], language: str) -> tuple[str, ...]:
+    hour, minute, second = int(found["hour"]), found["minute"] or "00", found["second"]
+    half = (found["half"] or found["half2"] or "").casefold()
+    if half and hour <= 12:
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    if second:
+        return (f"{hour}:{minute}:{second}",)
+    out: tuple[str, ...] = (f"{hour}:{minute}",)
+    if minute == "00":
+        out += (str(hour),)
+    elif "." in found.group() or (found["minute"] and not half):
+        out += (plain_value(f"{found['hour']}.{minute}"),)
+    return out
+
+
+def _plain_numbers(text: str, start: int, end: int, language: str) -> Iterator[Number]:
+    for found in _NUMBER.finditer(text, start, end):
+        for token, offset in _split(found.group(), language):
+            begin = found.start() + offset
+            values = [*_values(token, language), *_scaled(token, text, begin, language)]
+            if _is_negative(text, begin):
+                values = [f"-{value}" for value in values]
+            yield Number(token, begin, begin + len(token), tuple(dict.fromkeys(values)))
+
+
+def _split(run: str, language: str) -> Iterator[tuple[str, int]]:
+    """A run of digits and separators as the numbers that it is made of: `1, 2` never, `2024 100` is two."""
+    if len(run) > _LONGEST or not _reads(run, language):
+        offset = 0
+        for piece in re.split(f"([{_SPACES}{_APOSTROPHES}]|[.,٫٬])", run):
+            if piece and piece[0].isdigit():
+                yield piece, offset
+            offset += len(piece)
+        return
+    yield run, 0
+
+
+def _reads(run: str, language: str) -> bool:
+    return bool(_values(run, language))
+
+
+def _values(run: str, language: str) -> list[str]:
+    """The values of one number; none where the language does not write numbers so."""
+    if run.isdigit():
+        return [plain_value(run)]
+    decimals, out = decimal_signs(language), []
+    grouped = _GROUPED.fullmatch(run)
+    if grouped and _may_group(grouped[1], decimals) and grouped[2] != grouped[1]:
+        out.append(_grouped_value(run, grouped))
+    elif "." in decimals and _INDIAN.fullmatch(run):
+        out.append(plain_value(run.replace(",", "")))
+    sign = re.fullmatch(r"([0-9]+)([.,٫])([0-9]+)", run)
+    if sign and (sign[2] in decimals or sign[2] == "٫" or (sign[2] == "." and not out)):
+        out.append(plain_value(f"{sign[1]}.{sign[3]}"))
+    if run.count(".") >= 2 and re.fullmatch(r"[0-9]+(?:\.[0-9]+)+", run):
+        out.append(f"v{run}")  # a version, a date, an address
+    return out
+
+
+def _may_group(sign: str, decimals: str) -> bool:
+    if sign in ".,":
+        return sign not in decimals or len(decimals) == 2
+    return True
+
+
+def _grouped_value(run: str, grouped: re.Match[str]) -> str:
+    decimal = grouped[2] or ""
+    whole, fraction = run.rsplit(decimal, 1) if decimal and decimal in run else (run, "")
+    return plain_value(re.sub(r"[^0-9]", "", whole) + (f".{fraction}" if fraction else ""))
+
+
+def plain_value(text: str) -> str:
+    """`007` and `7.0` are 7."""
+    whole, _, fraction = text.partition(".")
+    whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _scaled(token: str, text: str, start: int, language: str) -> Iterator[str]:
+    """`1.5 million` may come back as `1 500 000`."""
+    after = text[start + len(token) : start + len(token) + 14]
+    if not after[:2].strip() or not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,3})?", token):
+        return
+    for scale, pattern in _SCALES:
+        if pattern.match(after):
+            whole, _, fraction = token.replace(",", ".").partition(".")
+            yield str(int(whole + fraction) * scale // 10 ** len(fraction))
+
+
+def _is_negative(text: str, start: int) -> bool:
+    """A sign right before the digits that is no hyphen, dash, range or option (`--3`)."""
+    if start == 0 or text[start - 1] not in _MINUS:
+        return False
+    before = text[start - 2] if start >= 2 else " "
+    return before.isspace() or before in "([{=:«\"'"
+
+
+def is_percent(text: str, number: Number) -> bool:
+    after = text[number.end : number.end + 2].lstrip(_SPACES)
+    return after[:1] in ("%", "٪", "％") or text[max(number.start - 1, 0) : number.start] in ("%", "٪")
+
+
+def is_semitic(language: str) -> bool:
+    return base_language(language) in ("ar", "he")

@@ -1,0 +1,105 @@
+"""A number written out: the spellings that CLDR's rules give (unicode-rbnf), all genders, cases and ordinals."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+from gigctl.checks.languages import COMPOUNDING, base_language
+
+SPELT_UP_TO = 1000
+"""Larger numbers are hardly ever written out whole, and scales ("2 million") are read apart."""
+
+_EXTRA = {
+    "en": {0: "no", 1: "a an single once", 2: "both twice double pair couple", 3: "triple thrice", 12: "dozen"},
+    "fr": {1: "premier première unique", 2: "double seconde second", 3: "triple tiers", 4: "quart", 12: "douzaine"},
+    "de": {1: "ein eine einem einer eines einen einmal einzig", 2: "zwei beide beiden doppelt", 3: "drei"},
+    "es": {1: "un una uno primer", 2: "ambos ambas doble", 3: "triple"},
+    "it": {1: "un uno una", 2: "entrambi entrambe doppio"},
+    "pt": {1: "um uma", 2: "ambos ambas duplo dois duas"},
+    "pl": {1: "jeden jedna jedno jednego jednej", 2: "oba obie obydwa podwójny"},
+    "ru": {1: "один одна одно одного одной раз", 2: "оба обе двойной", 3: "тройной"},
+}  # fmt: skip
+_ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+_UNSPACED = frozenset({"zh", "ja", "ko", "th", "yue"})
+
+
+class Spelling:
+    """A text, ready to be asked whether it writes a number out."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.language = base_language(language)
+        self.text = text
+        self._plain = ""
+
+    def has(self, number: int) -> bool:
+        if 1 <= number <= 39 and re.search(rf"\b{_roman(number)}(?![A-Z])", self.text):
+            return True
+        # Arabic and Hebrew have a dual and leave "one" to the noun.
+        if number in (1, 2) and self.language in ("ar", "he"):
+            return True
+        if not 0 <= number <= SPELT_UP_TO:
+            return False
+        pattern = _pattern(self.language, number)
+        if pattern is None:
+            return False
+        self._plain = self._plain or _plain(self.text)
+        return pattern.search(self._plain) is not None
+
+
+def _roman(number: int) -> str:
+    out = ""
+    for value, sign in _ROMAN:
+        while number >= value:
+            out, number = out + sign, number - value
+    return out
+
+
+def _plain(text: str) -> str:
+    """Case, accents, vowel signs and hyphens away, so that spellings can be compared."""
+    bare = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return re.sub(r"[\s\u00ad-]+", " ", re.sub(r"[-‐‑]", " ", bare.casefold()))
+
+
+@lru_cache(maxsize=2000)
+def _pattern(language: str, number: int) -> re.Pattern[str] | None:
+    spellings = {_plain(word) for word in _spell(language, number)} - {""}
+    if not spellings:
+        return None
+    body = "|".join(re.escape(word) for word in sorted(spellings, key=len, reverse=True))
+    if language in _UNSPACED:
+        return re.compile(body)
+    # A compound goes on after the number: `zwölfmonatig`. Arabic writes "and" and "the" before it.
+    end = "" if language in COMPOUNDING and min(map(len, spellings)) >= 3 else r"(?!\w)"
+    start = r"(?<!\w)(?:و|ال|وال|ب|ل)?" if language == "ar" else r"(?<!\w)"
+    return re.compile(f"{start}(?:{body}){end}")
+
+
+def _spell(language: str, number: int) -> set[str]:
+    out = set(_EXTRA.get(language, {}).get(number, "").split())
+    engine = _engine(language)
+    if engine is None:
+        return out
+    from unicode_rbnf import FormatPurpose
+    from unicode_rbnf.engine import RbnfError
+
+    for purpose in (FormatPurpose.CARDINAL, FormatPurpose.ORDINAL):
+        try:
+            out.update(engine.format_number(number, purpose=purpose).text_by_ruleset.values())
+        except (RbnfError, ValueError):  # no rule of this purpose in the language
+            continue
+    return {word for word in out if not any(char.isdigit() for char in word)}
+
+
+@lru_cache(maxsize=32)
+def _engine(language: str) -> Any:
+    from unicode_rbnf import RbnfEngine
+
+    if not re.fullmatch("[a-z]{2,3}", language):
+        return None
+    try:
+        return RbnfEngine.for_language(language)
+    except ValueError:
+        return None

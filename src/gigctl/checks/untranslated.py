@@ -1,0 +1,140 @@
+"""Was everything translated? Names, code, addresses and numbers may stay; a sentence of the source may not.
+
+Three questions: are the letters of the target's script, is the draft (or a long run of its words) the source's own,
+do its function words belong to another language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gigctl.checks.base import verdict
+from gigctl.checks.languages import SCRIPTS, base_language, function_words, letters_of, scripts_of
+from gigctl.checks.options import check_keys, no_option
+from gigctl.checks.placeholders import find_placeholders
+from gigctl.checks.prose import MAX_EVIDENCE, at, blank, excerpt, prose, word_matches
+from gigctl.model import CheckContext, Content, Evidence, Verdict
+
+NAME = "untranslated"
+VERSION = 1
+HELP = "nothing was left in the source's language, or written in another script"
+NEEDS_TREE = False
+
+RUN = 5
+"""So many words of the source in a row, three of them no names, are a part that was left."""
+_PLAIN_WORDS = 3
+_WORDS_FOR_A_LANGUAGE = 8
+_QUOTED = re.compile(r"“[^”\n]{1,200}”|«[^»\n]{1,200}»|\"[^\"\n]{1,200}\"|„[^“”\n]{1,200}[“”]|'[^'\n]{3,200}'")
+_OPTION = re.compile(
+    r"(?<!\w)--?[A-Za-z][\w-]*(?:=\S*)?|\S*[\w.]/[\w./]*\S*|\w+[_.:]\w[\w.:]*|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]"
+)
+
+
+def option(value: str) -> dict[str, Any]:
+    return no_option(NAME, value)
+
+
+def validate(options: Mapping[str, Any]) -> None:
+    check_keys(NAME, options, {})
+
+
+async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
+    found = list(_find(context.source, content.text, context))
+    return verdict(NAME, "fail", *found[:MAX_EVIDENCE]) if found else verdict(NAME, "pass")
+
+
+def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
+    plain_source, plain_draft = (_readable(text, context.format == "markdown") for text in (source, draft))
+    yield from _wrong_script(plain_source, plain_draft, context)
+    if base_language(context.source_language) == base_language(context.target_language):
+        return  # a variant of the same language may stay word for word
+    left = list(_left_over(plain_source, plain_draft))
+    yield from left
+    if not left:
+        yield from _wrong_language(plain_draft, context)
+
+
+def _readable(text: str, markdown: bool) -> str:
+    out = prose(text, markdown=markdown)
+    for item in find_placeholders(out):
+        out = out[: item.start] + " " * (item.end - item.start) + out[item.end :]
+    return blank(_OPTION, out)
+
+
+def _is_plain(word: str) -> bool:
+    """No name, no abbreviation, no identifier: all small letters, or a script without capitals."""
+    return len(word) > 1 and word == word.lower()
+
+
+def _wrong_script(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
+    allowed = scripts_of(context.target_language)
+    if not allowed:
+        return
+    foreign = letters_of(frozenset(SCRIPTS) - allowed - {"Latn", "Grek"})
+    known = set(source)
+    for word in word_matches(draft):
+        text = word.group()
+        if not text.isascii() and any(char not in known for char in foreign.findall(text)):
+            yield at(
+                f'untranslated: "{excerpt(text)}" is not in the script of {context.target_language}',
+                draft,
+                word.start(),
+            )
+            return
+    if "Latn" in allowed or letters_of(allowed).search(draft):
+        return
+    plain = [word for word in word_matches(draft) if _is_plain(word.group())]
+    source_plain = {word.group() for word in word_matches(source) if _is_plain(word.group())}
+    if len(plain) >= _PLAIN_WORDS and source_plain:
+        message = f"untranslated: no letter of the draft is in the script of {context.target_language}"
+        yield at(message, draft, plain[0].start())
+
+
+def _left_over(source: str, draft: str) -> Iterator[Evidence]:
+    """The longest runs of words that the source has too; linear, by sets of word groups."""
+    if source.split() == draft.split() and len(list(filter(_is_plain_match, word_matches(source)))) >= _PLAIN_WORDS:
+        yield Evidence("untranslated: the draft is the source, word for word")
+        return
+    quoted = [found.span() for found in _QUOTED.finditer(draft)]
+    before = [word.group().casefold() for word in word_matches(source)]
+    groups = {tuple(before[index : index + RUN]) for index in range(len(before) - RUN + 1)}
+    now = list(word_matches(draft))
+    folded = [word.group().casefold() for word in now]
+    index = 0
+    while groups and index <= len(now) - RUN:
+        end = index
+        while end <= len(now) - RUN and tuple(folded[end : end + RUN]) in groups:
+            end += 1
+        if end == index:
+            index += 1
+            continue
+        run = now[index : end + RUN - 1]
+        index = end + RUN - 1
+        span = run[0].start(), run[-1].end()
+        if sum(map(_is_plain_match, run)) >= _PLAIN_WORDS and not _inside(span, quoted):
+            yield at(f'untranslated: "{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
+
+
+def _inside(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:
+    """A title or message that is quoted may stay as it is."""
+    return any(start <= span[0] and span[1] <= end for start, end in quoted)
+
+
+def _is_plain_match(word: re.Match[str]) -> bool:
+    return _is_plain(word.group())
+
+
+def _wrong_language(draft: str, context: CheckContext) -> Iterator[Evidence]:
+    """An answer about the text rather than its translation, or one in a third language's words."""
+    mine, theirs = function_words(context.target_language), function_words(context.source_language)
+    if not mine or not theirs:
+        return
+    said = [word.group().casefold() for word in word_matches(draft)]
+    if len(said) < _WORDS_FOR_A_LANGUAGE:
+        return
+    ours = sum(word in mine - theirs for word in said)
+    other = sum(word in theirs - mine for word in said)
+    if other >= 4 and other > 3 * ours:
+        yield Evidence(f"untranslated: the draft reads as {context.source_language}, not {context.target_language}")
