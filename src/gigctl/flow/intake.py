@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gigctl.crafts.base import BadSource, Craft
 from gigctl.crafts.registry import get_craft
@@ -92,7 +91,7 @@ def _only_craft(wish: Wish) -> str:
 # --- fields ---
 
 
-def _fields(desk: Desk, wish: Wish, client: ClientRecord, craft: Craft, problems: list[str]) -> dict[str, object]:
+def _fields(desk: Desk, wish: Wish, client: ClientRecord, craft: Craft, problems: list[str]) -> dict[str, Any]:
     """The gig's columns, with every bad value gathered."""
 
     def read(key: str, text: str, parse: Callable[[str], Value]) -> Value | None:
@@ -163,7 +162,7 @@ def _read_source(wish: Wish, name: str, stdin: bytes | None, problems: list[str]
     return Source(path.name, b"")
 
 
-def _base(desk: Desk, wish: Wish, craft: Craft, sources: Sequence[Source]) -> dict[str, object]:
+def _base(desk: Desk, wish: Wish, craft: Craft, sources: Sequence[Source]) -> dict[str, Any]:
     """Of a craft that works on a tree: the client's commit in our own store, or the files given, as a tree there."""
     if len({source.name for source in sources}) < len(sources):
         raise UsageError("two sources have the same name", "give them names of their own")
@@ -183,10 +182,10 @@ def _base(desk: Desk, wish: Wish, craft: Craft, sources: Sequence[Source]) -> di
 # --- tasks ---
 
 
-def _as_gig(craft: Craft, wish: Wish, fields: Mapping[str, object]) -> Gig:
+def _as_gig(craft: Craft, wish: Wish, fields: Mapping[str, Any]) -> Gig:
     return Gig(
         ref="", craft=craft.NAME, brief=wish.brief, title=wish.title, source_language=str(fields["source_language"]),
-        target_languages=tuple(fields["targets"]), base=fields.get("base_tree"),  # type: ignore[arg-type]
+        target_languages=tuple(fields["targets"]), base=fields.get("base_tree"),
         options=dict(wish.options), checks=wish.checks,
     )  # fmt: skip
 

@@ -1,0 +1,38 @@
+"""What a signature, or its end, means for the tasks that waited for it."""
+
+from __future__ import annotations
+
+from gigctl.ledger import decisions, revisions, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import Content
+from gigctl.records import TaskRecord
+
+__all__ = ["release_dependents", "void"]
+
+
+def release_dependents(tx: Tx, task: TaskRecord, content: Content) -> None:
+    """After a signature: who waited goes on, and who takes the signed text gets it as its newest input."""
+    for other, kind in tasks.list_dependents(tx, task.id):
+        waiting = tasks.get_task_by_id(tx, other)
+        if kind == "source" and content.sha256 != waiting.input_hash:
+            tasks.add_input(tx, tasks.owner_of(waiting), other, content)
+            _back_to_review(tx, tasks.get_task_by_id(tx, other))
+        if waiting.state == "blocked":
+            tasks.set_state(tx, other, tasks.waiting_state(tx, other))
+
+
+def void(tx: Tx, task: TaskRecord) -> None:
+    """Ends a task's signature, and puts back what was built on it. The caller sets the task's own state."""
+    if not decisions.void_signature(tx, task):
+        return
+    for other, _ in tasks.list_dependents(tx, task.id):
+        _back_to_review(tx, tasks.get_task_by_id(tx, other))
+
+
+def _back_to_review(tx: Tx, task: TaskRecord) -> None:
+    """What depends on something that changed is looked at again; what was not begun waits."""
+    if task.state == "signed":
+        void(tx, task)
+        tasks.set_state(tx, task.id, "review")
+    elif task.state == "ready" and revisions.find_best_revision(tx, task.id) is None:
+        tasks.set_state(tx, task.id, tasks.waiting_state(tx, task.id))

@@ -1,0 +1,327 @@
+"""Deciding: sign, reject, redo, reopen, edit, check. Only a human comes here; no agent has a way in."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gigctl.errors import ConfigError, GateError, UsageError, WaitsForHuman
+from gigctl.flow import checking
+from gigctl.flow.current import list_undecided
+from gigctl.flow.dependents import release_dependents, void
+from gigctl.flow.desk import Desk
+from gigctl.flow.references import Target, find_tasks
+from gigctl.ledger import attempts, decisions, revisions, rounds, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import Content, Verdict
+from gigctl.records import RevisionRecord, TaskRecord
+from gigctl.system.git.person import Person, find_person
+
+__all__ = ["Sheet", "SheetItem", "add_edit", "check_now", "prepare_sign", "redo", "reject", "reopen", "sign"]
+
+
+def actor(desk: Desk) -> str:
+    """Who decides here: the name that the freelancer signs their commits with, else their login."""
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError):
+        login = "freelancer"
+    try:
+        person = find_person(Person(login, ""))
+    except ConfigError:  # no git: translation and writing need none
+        return login
+    return f"{person.name} <{person.email}>" if person.email else person.name
+
+
+# --- sign ---
+
+
+@dataclass(frozen=True, slots=True)
+class SheetItem:
+    """One task on a sheet to be signed: what would be signed and what is known of it."""
+
+    task: TaskRecord
+    revision: RevisionRecord
+    text: str
+    edited: bool  # by the freelancer, since the draft
+    cost: int  # picodollars
+
+    @property
+    def gating(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.revision.verdicts if verdict.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a signature would cover. `whole` is True where every revision was named, which decides by itself."""
+
+    items: tuple[SheetItem, ...]
+    signed_before: tuple[str, ...]
+    whole: bool
+
+    @property
+    def edited(self) -> int:
+        return sum(item.edited for item in self.items)
+
+    @property
+    def gating(self) -> list[tuple[str, Verdict]]:
+        return [(item.task.ref, verdict) for item in self.items for verdict in item.gating]
+
+    @property
+    def cost(self) -> int:
+        return sum(item.cost for item in self.items)
+
+
+def prepare_sign(desk: Desk, words: Sequence[str]) -> Sheet:
+    """What the references mean, with its checks run. Raises UsageError, WaitsForHuman where something is not ready."""
+    with desk.ledger.reading() as tx:
+        targets = find_tasks(tx, words, states=("review", "ready", "blocked", "failed", "signed"))
+        unassessed = [target for target in targets if _wants_checks(tx, target)]
+    for target in unassessed:
+        _check(desk, target)
+    with desk.ledger.reading() as tx:
+        targets = [Target(tasks.get_task_by_id(tx, target.task.id), target.revision) for target in targets]
+        before = tuple(target.task.ref for target in targets if _is_signed(tx, target))
+        open_ = [target for target in targets if not _is_signed(tx, target)]
+        _refuse_unready(tx, open_)
+        items = tuple(_item(tx, target) for target in open_)
+    if not items and not before:
+        raise UsageError("nothing was named that can be signed", "gigctl queue")
+    return Sheet(items, before, whole=bool(items) and all(target.revision is not None for target in open_))
+
+
+def _wants_checks(tx: Tx, target: Target) -> bool:
+    if target.task.state not in ("review", "ready") or (target.revision is None and target.task.current_id is None):
+        return False
+    return not revisions.get_revision(tx, target.task, target.revision).assessed
+
+
+def _is_signed(tx: Tx, target: Target) -> bool:
+    if target.task.state != "signed":
+        return False
+    return target.revision is None or target.revision == target.task.current
+
+
+def _refuse_unready(tx: Tx, targets: Sequence[Target]) -> None:
+    """All that stands in the way, at once."""
+    found = [(target.task, why) for target in targets if (why := _why_unready(tx, target))]
+    if found:
+        lines = "; ".join(f"{task.ref} {why}" for task, why in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise WaitsForHuman(f"not signed: {lines}{more}", f"gigctl show {found[0][0].ref}")
+
+
+def _why_unready(tx: Tx, target: Target) -> str:
+    task = target.task
+    if task.state == "cancelled":
+        return "is cancelled"
+    if task.state == "blocked":
+        return "waits for another task's signature"
+    if target.revision is None and task.current_id is None:
+        return "has no draft yet"
+    revision = revisions.get_revision(tx, task, target.revision)
+    if revision.rejected:
+        return f"was rejected (@{revision.number})"
+    if revision.input_n != task.input_n:
+        return f"was made for an older source (@{revision.number}): redo or edit it"
+    if target.revision is None:
+        others = [f"@{other.number}" for other in list_undecided(tx, task)]
+        if others:
+            return f"has undecided drafts {', '.join(others)}: name the revision, as in {task.ref}@{task.current}"
+    return ""
+
+
+def _item(tx: Tx, target: Target) -> SheetItem:
+    revision = revisions.get_revision(tx, target.task, target.revision)
+    content = revisions.get_content(tx, revision.id)
+    return SheetItem(
+        target.task, revision, content.text, edited=revision.made_by == "human",
+        cost=attempts.cost_of_task(tx, target.task.id),
+    )  # fmt: skip
+
+
+def sign(desk: Desk, sheet: Sheet, *, despite: str | None = None, signer: str | None = None) -> list[str]:
+    """Signs what the sheet shows and nothing else; the references that were signed. Raises GateError, UsageError."""
+    if sheet.gating and not despite:
+        ref, verdict = sheet.gating[0]
+        why = verdict.evidence[0].message if verdict.evidence else verdict.outcome
+        more = f" (and {len(sheet.gating) - 1} more)" if len(sheet.gating) > 1 else ""
+        raise GateError(
+            f'not signed: {ref}: required check "{verdict.name}" is {verdict.outcome}: {why}{more}',
+            f'gigctl edit {ref}, or sign with --despite "reason"',
+        )
+    who = actor(desk)
+    signatures = [_signature(desk, item, signer) for item in sheet.items]
+    with desk.ledger.writing() as tx:
+        for item, (key, signature) in zip(sheet.items, signatures, strict=True):
+            _sign_one(tx, item, who, despite if item.gating else None, key, signature)
+    return [item.revision.ref for item in sheet.items]
+
+
+def _sign_one(
+    tx: Tx, item: SheetItem, who: str, despite: str | None, key: str | None, signature: str | None
+) -> None:  # fmt: skip
+    """Signs exactly what was shown: whatever moved since then is refused."""
+    task = tasks.get_task_by_id(tx, item.task.id)
+    revision = revisions.get_revision(tx, task, item.revision.number)
+    moved = (task.input_hash, task.current_id, task.state) != (
+        item.task.input_hash,
+        item.task.current_id,
+        item.task.state,
+    )
+    if moved or revision.verdicts != item.revision.verdicts or revision.rejected:
+        raise UsageError(f"{task.ref} changed while it was being signed", f"look again: gigctl show {task.ref}")
+    void(tx, task)
+    decisions.sign_revision(
+        tx, task, revision, revision.verdicts, actor=who, despite=despite, signer=key, signature=signature
+    )
+    if (round_ := rounds.find_open_round(tx, task.id)) is not None:
+        rounds.close_round(tx, round_.id)
+    release_dependents(tx, task, revisions.get_content(tx, revision.id))
+
+
+def _signature(desk: Desk, item: SheetItem, signer: str | None) -> tuple[str | None, str | None]:
+    if not signer:
+        return None, None
+    from gigctl.flow import signers
+
+    checks = [(v.name, v.outcome, v.fingerprint) for v in item.revision.verdicts]
+    statement = signers.signoff_statement(
+        desk.ledger.id, item.task.ref, item.task.input_hash, item.revision.sha256, checks
+    )
+    return signers.fingerprint(signer), signers.sign(statement, signer)
+
+
+# --- send back ---
+
+
+def redo(desk: Desk, words: Sequence[str], note: str, default: Sequence[str]) -> list[str]:
+    """Opens a round with the note and the last agents; nobody is called until `run`. The tasks' references."""
+    with desk.ledger.writing() as tx:
+        targets = find_tasks(tx, words, states=("review", "failed", "ready"))
+        for target in targets:
+            _refuse_signed(target.task, "redo")
+            decisions.add_decision(
+                tx, target.task, "redo", actor=actor(desk), revision=target.task.current_id, note=note
+            )
+            _ask_again(tx, target.task, note, default)
+    return [target.task.ref for target in targets]
+
+
+def reject(desk: Desk, words: Sequence[str], why: str, default: Sequence[str]) -> list[str]:
+    """Closes revisions; a task that has none left asks for another. The revisions' references."""
+    closed = []
+    with desk.ledger.writing() as tx:
+        for target in find_tasks(tx, words, states=("review",)):
+            _refuse_signed(target.task, "reject")
+            revision = revisions.get_revision(tx, target.task, target.revision)
+            if revision.rejected:
+                raise UsageError(f"{revision.ref} was rejected before")
+            decision = decisions.add_decision(
+                tx, target.task, "reject", actor=actor(desk), revision=revision.id, note=why
+            )
+            revisions.reject_revision(tx, revision.id, decision)
+            _after_reject(tx, target.task, revision, why, default)
+            closed.append(revision.ref)
+    return closed
+
+
+def _after_reject(tx: Tx, task: TaskRecord, revision: RevisionRecord, why: str, default: Sequence[str]) -> None:
+    best = revisions.find_best_revision(tx, task.id)
+    if task.current_id == revision.id:
+        tasks.set_current(tx, task.id, best)
+    if best is None:
+        _ask_again(tx, task, why, default)
+
+
+def _ask_again(tx: Tx, task: TaskRecord, note: str, default: Sequence[str]) -> None:
+    last = rounds.find_last_round(tx, task.id)
+    agents = last.agents if last is not None else task.agents or tuple(default)
+    repairs = last.repairs if last is not None else 2
+    if last is not None and rounds.list_leases(tx, last.id):
+        raise UsageError(f"{task.ref} is being worked on by a run", "wait until it is done, or stop it")
+    rounds.open_round(
+        tx, task, agents=agents[:1] if last and last.wanted == "all" else agents, repairs=repairs, notes=[note]
+    )
+    tasks.set_state(tx, task.id, tasks.waiting_state(tx, task.id))
+
+
+def _refuse_signed(task: TaskRecord, verb: str) -> None:
+    if task.state in ("signed", "cancelled"):
+        raise UsageError(f"{task.ref} is {task.state}", f"gigctl reopen {task.ref}, then gigctl {verb}")
+
+
+def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
+    """Brings signed (or cancelled) work back: its signature is void. The tasks' references."""
+    opened = []
+    with desk.ledger.writing() as tx:
+        targets = find_tasks(tx, words, states=("signed",))
+        for target in targets:
+            task = target.task
+            if task.state not in ("signed", "cancelled"):
+                raise UsageError(f"{task.ref} is open: it is in state {task.state}", f"gigctl show {task.ref}")
+            decisions.add_decision(tx, task, "reopen", actor=actor(desk), revision=task.current_id)
+            void(tx, task)
+            has_draft = task.current_id is not None
+            tasks.set_state(tx, task.id, "review" if has_draft else tasks.waiting_state(tx, task.id))
+            opened.append(task.ref)
+    if not opened:
+        raise UsageError("nothing that was named is signed", "gigctl queue")
+    return opened
+
+
+# --- edit and check ---
+
+
+def add_edit(desk: Desk, task: TaskRecord, content: Content, *, seconds: float | None = None) -> RevisionRecord:
+    """A human's revision, checked; a signature that the task had is void. Raises UsageError where nothing changed."""
+    with desk.ledger.writing() as tx:
+        now = tasks.get_task_by_id(tx, task.id)
+        if now.current_id != task.current_id or now.input_n != task.input_n:
+            raise UsageError(f"{task.ref} changed while it was being edited", f"gigctl show {task.ref}")
+        if now.state in ("cancelled", "blocked"):
+            raise UsageError(f"{task.ref} is {now.state}", f"gigctl show {task.ref}")
+        if now.current_id is not None and revisions.get_content(tx, now.current_id).sha256 == content.sha256:
+            current = revisions.get_revision(tx, now)
+            if current.input_n == now.input_n:
+                raise UsageError(f"nothing was changed in {task.ref}")
+        void(tx, now)
+        if (round_ := rounds.find_open_round(tx, task.id)) is not None:
+            rounds.close_round(tx, round_.id)
+        row = revisions.add_revision(tx, now, content, made_by="human", parent=now.current_id, seconds=seconds)
+        tasks.set_current(tx, task.id, row)
+        tasks.set_state(tx, task.id, "review")
+        number = revisions.get_revision_by_id(tx, row).number
+    _check(desk, Target(tasks_now(desk, task.id), number))
+    with desk.ledger.reading() as tx:
+        return revisions.get_revision_by_id(tx, row)
+
+
+def tasks_now(desk: Desk, task: int) -> TaskRecord:
+    with desk.ledger.reading() as tx:
+        return tasks.get_task_by_id(tx, task)
+
+
+def check_now(desk: Desk, words: Sequence[str], *, unsafe_no_sandbox: bool = False) -> list[RevisionRecord]:
+    """Runs the checks of the revisions that references mean; what is known of the same bytes is not run again."""
+    with desk.ledger.reading() as tx:
+        targets = [t for t in find_tasks(tx, words, states=("review", "signed", "ready", "failed"))
+                   if t.revision is not None or t.task.current_id is not None]  # fmt: skip
+    if not targets:
+        raise UsageError("there is no draft to check", "gigctl run REF")
+    for target in targets:
+        _check(desk, target, unsafe_no_sandbox=unsafe_no_sandbox)
+    with desk.ledger.reading() as tx:
+        return [revisions.get_revision(tx, tasks.get_task_by_id(tx, t.task.id), t.revision) for t in targets]
+
+
+def _check(desk: Desk, target: Target, *, unsafe_no_sandbox: bool = False) -> None:
+    with desk.ledger.reading() as tx:
+        revision = revisions.get_revision(tx, target.task, target.revision)
+        question = checking.load_question(tx, target.task, revision.id, unsafe_no_sandbox=unsafe_no_sandbox)
+    verdicts = asyncio.run(checking.check_revision(question, store=desk.store))
+    if tuple(verdicts) != revision.verdicts or not revision.assessed:
+        with desk.ledger.writing() as tx:
+            checking.record_verdicts(tx, target.task.id, revision.id, verdicts)
