@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import typer
@@ -71,6 +72,10 @@ START_PAGE = ("--help",)
 """The words that `gigctl` alone stands for."""
 
 
+COMPLETION = "_GIGCTL_COMPLETE"
+"""The variable by which a shell's script asks for completions."""
+
+
 class Commands(TyperGroup):
     """The root: its commands are imported when they are run."""
 
@@ -123,11 +128,22 @@ def _print_version(ctx: _click.Context, _param: _click.Parameter, value: bool) -
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
+    _open_standard_streams()
     words = list(sys.argv[1:] if args is None else args)
     state: dict[str, Any] = {}
     code = _guarded(words, state)
     code = _flushed(code, state)
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Where one was closed (`>&-`), the next file opened would take its number: a ledger must never be stdout."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _guarded(words: list[str], state: dict[str, Any]) -> int:
@@ -151,9 +167,19 @@ def _guarded(words: list[str], state: dict[str, Any]) -> int:
 
 def _run(words: list[str], state: dict[str, Any]) -> None:
     command = root()
-    command._main_shell_completion({}, "gigctl", "_GIGCTL_COMPLETE")
+    if COMPLETION in os.environ:
+        _complete(command)
     with command.make_context("gigctl", words or list(START_PAGE), obj=state) as ctx:
         command.invoke(ctx)
+
+
+def _complete(command: Commands) -> NoReturn:
+    """Answer a shell that asks what could come next, and end."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
+    command._main_shell_completion({}, "gigctl", COMPLETION)
+    raise typer.Exit
 
 
 def _report(error: GigctlError, words: Sequence[str]) -> int:
@@ -208,8 +234,6 @@ def _closed_pipe(state: dict[str, Any]) -> int:
 
 def _flushed(code: int, state: dict[str, Any]) -> int:
     """The code after stdout was really written: a closed pipe and a full disk show only now."""
-    if sys.stdout is None:  # gigctl >&-
-        return code
     try:
         sys.stdout.flush()
     except BrokenPipeError:
