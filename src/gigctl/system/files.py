@@ -1,0 +1,198 @@
+"""Files that are there whole or not at all, and paths that stay in their folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+from gigctl.errors import ConfigError, UsageError
+
+__all__ = ["PRIVATE", "new_file", "new_folder", "read_capped", "why_unsafe", "within", "write_atomic"]
+
+PRIVATE = 0o600
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Replace a file's bytes: a reader sees the old or the new, a crash leaves one of the two.
+
+    A link stays, and what it points to is replaced. `mode` None keeps the file's own, or gives a new one the umask's.
+    Raises ConfigError where the disk is full or may not be written.
+    """
+    target = path.resolve()
+    with telling_disk_errors(target):
+        temporary = _write_beside(target, data, _mode_for(target) if mode is None else mode)
+        try:
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(target.parent)
+
+
+def new_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """A file that appears whole and replaces nothing. Raises UsageError where something has that name."""
+    with telling_disk_errors(path):
+        temporary = _write_beside(path, data, _mode_for(path) if mode is None else mode)
+        try:
+            _claim(path, lambda: path.touch(exist_ok=False))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears whole: fill the one that is yielded; it takes its name, on disk, at the block's end.
+
+    Raises UsageError where something has that name; after any error nothing is left.
+    """
+    if os.path.lexists(path):
+        raise _taken(path)
+    with telling_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            temporary.chmod(0o777 & ~_umask())
+            yield temporary
+            _sync_tree(temporary)
+            # An empty folder of that name is ours alone, and rename(2) puts a folder only in place of an empty one.
+            _claim(path, path.mkdir)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _sync(path.parent)
+
+
+def read_capped(path: Path, limit: int) -> bytes:
+    """A regular file's bytes. Raises UsageError past `limit` bytes, for what is no file, and where it can't be read."""
+    try:
+        # A FIFO would otherwise wait for a writer for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"can't read {path}: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UsageError(f"{path} is no file")
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UsageError(f"{path} is larger than {limit:,} bytes")
+    return data
+
+
+def why_unsafe(path: str) -> str | None:
+    """Why a relative path that a model or a client wrote must not be used, None where it may be.
+
+    It says nothing of links on the way: `within` does.
+    """
+    if not path:
+        return "it is empty"
+    if "\0" in path:
+        return "it has a NUL"
+    if path.startswith("/"):
+        return "it is absolute"
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "it has an empty part, `.` or `..`"
+    # Case and ignorable characters: what HFS+ or NTFS would take for .git (CVE-2014-9390).
+    if any(_looks_like_git(part) for part in parts):
+        return "it reaches into .git"
+    return None
+
+
+def within(folder: Path, path: str) -> Path | None:
+    """Where a relative path is in a folder; None where it is unsafe, or a link on the way leads out."""
+    if why_unsafe(path) is not None:
+        return None
+    root = folder.resolve()
+    found = root / PurePosixPath(path)
+    return found if found.resolve().is_relative_to(root) else None
+
+
+def _looks_like_git(part: str) -> bool:
+    seen = "".join(c for c in part if c.isprintable()).rstrip(". ").lower()
+    return seen in (".git", "git~1") or seen.startswith(".git:")
+
+
+@contextlib.contextmanager
+def telling_disk_errors(path: Path) -> Iterator[None]:
+    """A disk that is full or closed to us, told in our words as ConfigError."""
+    try:
+        yield
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename or path))
+        if error.errno in _FULL:
+            raise ConfigError(f"no space left to write {path}", "free some space, and try again") from error
+        if error.errno in _REFUSED:
+            raise ConfigError(f"may not write {path}: {error.strerror}", "choose a place that you may write") from error
+        raise
+
+
+def _write_beside(target: Path, data: bytes, mode: int) -> Path:
+    """The data on disk under a temporary name in the target's folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _claim(path: Path, make: Callable[[], None]) -> None:
+    try:
+        make()
+    except FileExistsError as error:
+        raise _taken(path) from error
+
+
+def _taken(path: Path) -> UsageError:
+    return UsageError(f"{path} is already there, and nothing is overwritten", "choose another name, or move it away")
+
+
+def _mode_for(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    before = os.umask(0o077)
+    os.umask(before)
+    return before
+
+
+def _sync_tree(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            file = Path(parent, name)
+            if not file.is_symlink():
+                _sync(file)
+        _sync(Path(parent))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems can't sync a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
