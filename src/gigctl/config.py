@@ -29,6 +29,7 @@ __all__ = [
     "load_settings",
     "read_agent",
     "setting_names",
+    "settings_from",
 ]
 
 _LARGEST_FILE = 2**20
@@ -122,7 +123,13 @@ def setting_names() -> dict[str, str]:
 
 def load_settings(path: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Loaded:
     """Settings by precedence. ConfigError names each bad key of the file, a line each, and what was expected."""
-    table = _load_toml(path)
+    return settings_from(_load_toml(path), path, env, flags)
+
+
+def settings_from(
+    table: Mapping[str, Any], path: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> Loaded:
+    """The same of a file's table, before it is written."""
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins = dict.fromkeys((item.name for item in fields(Settings)), "default")
@@ -283,10 +290,9 @@ def read_agent(name: str, table: Mapping[str, Any]) -> tuple[AgentEntry, list[st
 def _missing(entry: AgentEntry, has_kind: bool) -> Iterator[str]:
     if not has_kind:
         yield f"kind: expected one of {', '.join(AGENT_KINDS)}"
-    needs = {"openai": ("model", "api_base"), "litellm": ("model",), "command": ("argv",),
-             "scripted": ("model",)}  # fmt: skip
+    needs = {"openai": ("model", "api_base"), "litellm": ("model",), "command": ("argv",)}
     what = {
-        "model": "a file of answers" if entry.kind == "scripted" else "the model's name",
+        "model": "the model's name",
         "api_base": "the endpoint's address",
         "argv": "the program, after --",
     }

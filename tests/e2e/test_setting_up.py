@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.schema import check_document
+from support.schema import check_document, check_error
 from support.terminal import on_terminal, run_gigctl
 
 
@@ -34,7 +34,7 @@ def added(home: Path, *words: str, **env: str | None) -> dict[str, object]:
         (["--model", "openrouter/qwen/qwen3"], "openai", "qwen/qwen3", "https://openrouter.ai/api/v1"),
         (["--model", "lmstudio/x"], "openai", "x", "http://127.0.0.1:1234/v1"),
         (["--model", "anthropic/claude-x"], "litellm", "anthropic/claude-x", None),
-        (["--kind", "scripted", "--model", "answers.json"], "scripted", "answers.json", None),
+        (["--kind", "scripted", "--", "answers.toml"], "scripted", None, None),
     ],
 )
 def test_what_an_agent_is_by_its_options(words: list[str], kind: str, model: str, base: str | None, home: Path) -> None:
@@ -104,6 +104,22 @@ def test_many_at_once_lose_nothing(home: Path) -> None:
     ]
     assert [process.wait(60) for process in running] == [0] * 6
     assert len(tomllib.loads(agents_file(home).read_text())) == 6
+
+
+def test_an_agent_is_tried(home: Path) -> None:
+    (home / "answers.toml").write_text('[[rules]]\nmatch = ""\nanswer = "ready\\u001b[2J"\n')
+    added(home, "script", "--kind", "scripted", "--", str(home / "answers.toml"))
+    trial = check_document(run_gigctl("agent", "test", "script", "--json", home=home, code=0).out, "trial")
+    assert (trial["agent"], trial["answer"]) == ("script", "ready\x1b[2J")
+    assert trial["cost"] == {"amount": "0.00", "currency": "USD"}
+    assert "ready␛[2J" in run_gigctl("agent", "test", "script", "-v", home=home, code=0).err
+    assert "nothing to call" in run_gigctl("agent", "test", "manual", home=home, code=2).err
+
+
+def test_an_agent_that_is_not_there(home: Path) -> None:
+    added(home, "box", "--model", "m", "--api-base", "http://127.0.0.1:9/v1", "--local")
+    ran = run_gigctl("agent", "test", "box", "--json", home=home, code=4)
+    assert check_error(ran.err)["hint"] == "does it run, and is its address right? gigctl agent show box"
 
 
 # --- settings ---

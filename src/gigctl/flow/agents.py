@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 
 from gigctl.config import BUILT_IN, agent_table, load_agents, read_agent
 from gigctl.errors import AgentFailed, ConfigError, TemporaryError, UsageError
-from gigctl.flow.settings import locked, replace_file
+from gigctl.flow.settings import locked
 from gigctl.model import AgentEntry, Part, Request, Usage
+from gigctl.system.files import write_atomic
 
 __all__ = ["PROVIDERS", "Trial", "add_agent", "find_key_source", "get_agent", "guess_kind", "remove_agent", "try_agent"]
 
@@ -118,7 +118,7 @@ def _write(path: Path, agents: Mapping[str, AgentEntry]) -> None:
 
     tables = {name: agent_table(entry) for name, entry in agents.items() if entry != BUILT_IN.get(name)}
     head = "# Written by gigctl agent add and remove: comments are not kept.\n"
-    replace_file(path, (head + tomli_w.dumps(tables)).encode())
+    write_atomic(path, (head + tomli_w.dumps(tables)).encode())
 
 
 # --- trying one ---
@@ -140,6 +140,8 @@ def try_agent(entry: AgentEntry, env: Mapping[str, str], *, unsafe_no_sandbox: b
     """One real call of a few tokens. AgentFailed or TemporaryError says what the agent answered instead."""
     if entry.kind == "manual":
         raise UsageError(f"{entry.name} is you: there is nothing to call", "gigctl edit REF")
+    import asyncio
+
     return asyncio.run(_try(entry, env, unsafe_no_sandbox))
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gigctl.config import Settings, load_settings, setting_names
+from gigctl.config import Settings, load_settings, setting_names, settings_from
 from gigctl.errors import ConfigError, UsageError
 from gigctl.paths import Paths
-from gigctl.system import locks, proc
+from gigctl.system import locks
+from gigctl.system.files import write_atomic
 from gigctl.values import usd_text
 
-__all__ = ["Setting", "edit_settings", "list_settings", "locked", "replace_file", "set_setting"]
+__all__ = ["Setting", "edit_settings", "list_settings", "locked", "set_setting"]
 
 _TEMPLATE = "# gigctl's settings; `gigctl config show` tells them all.\n"
 _PLAIN_VALUE = re.compile(r"true|false|0|[1-9][0-9]{0,17}")
@@ -62,7 +61,7 @@ def set_setting(paths: Paths, name: str, value: str) -> None:
         before = _read(paths.config_file)
         after = _with_line(before, name, value)
         _check_change(before, after, name, paths.config_file)
-        replace_file(paths.config_file, after.encode(), check=_settings_file)
+        write_atomic(paths.config_file, after.encode())
 
 
 def _with_line(text: str, name: str, value: str) -> str:
@@ -105,6 +104,7 @@ def _check_change(before: str, after: str, name: str, path: Path) -> None:
         old, new = tomllib.loads(before), tomllib.loads(after)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: no TOML that could be changed: {error}", "gigctl config edit") from error
+    _check_values(new, path)
     table, _, key = name.rpartition(".")
     for content in (old, new):
         (content.setdefault(table, {}) if table else content).pop(key, None)
@@ -112,22 +112,27 @@ def _check_change(before: str, after: str, name: str, path: Path) -> None:
         raise ConfigError(f"{path}: {name} can't be set without touching other lines", "gigctl config edit")
 
 
+def _check_values(table: Mapping[str, Any], path: Path) -> None:
+    try:
+        settings_from(table, path, {})
+    except ConfigError as error:
+        raise UsageError(error.message, "gigctl config show") from error
+
+
 def edit_settings(paths: Paths, env: Mapping[str, str]) -> None:
     """The file in the user's editor; what they wrote is checked when they are done, and kept whatever it is."""
     import shlex
+
+    from gigctl.system import proc
 
     path = paths.config_file
     editor = env.get("VISUAL") or env.get("EDITOR") or "vi"
     if not path.exists():
         with locked(path):
-            replace_file(path, _TEMPLATE.encode())
+            write_atomic(path, _TEMPLATE.encode())
     code = proc.interactive([*shlex.split(editor), str(path)])
     if code != 0:
         raise ConfigError(f"the editor {editor} ended with {code}", "set VISUAL or EDITOR")
-    load_settings(path, {})
-
-
-def _settings_file(path: Path) -> None:
     load_settings(path, {})
 
 
@@ -150,29 +155,3 @@ def locked(path: Path) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locks.exclusive(target.with_name(f".{target.name}.lock"), timeout=10):
         yield
-
-
-def replace_file(path: Path, data: bytes, check: Any = None) -> None:
-    """Put a whole file in another's place, through a symbolic link; `check(path)` may refuse it before that."""
-    target = path.resolve()
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        if check is not None:
-            _checked(check, temporary, path)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _checked(check: Any, temporary: Path, path: Path) -> None:
-    try:
-        check(temporary)
-    except ConfigError as error:
-        raise UsageError(error.message.replace(str(temporary), str(path)), "gigctl config show") from error
