@@ -1,0 +1,93 @@
+"""What wants a human, most urgent first, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gigctl.ledger.store import Ledger
+from gigctl.ledger.waiting import WaitingRow, list_waiting
+
+__all__ = ["QueueItem", "list_queue"]
+
+OVERDUE, DUE_NOW, A_DAY = 100.0, 60.0, 4.0
+"""Urgency of what is late, of what is due today, and what each day until then takes away from that."""
+HOLDS_UP, CHECK_FAILED, FAILED = 20.0, 10.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """`reasons` are words, the first the most important; `urgency` a number to sort by, higher first."""
+
+    id: int
+    ref: str
+    gig: str
+    state: str
+    title: str
+    name: str
+    due: str | None
+    reasons: tuple[str, ...]
+    urgency: float
+    revision: int | None
+
+
+def list_queue(
+    ledger: Ledger, today: date, *, gigs: list[int] | None = None, client: int | None = None,
+    craft: str | None = None, state: str | None = None, due: date | None = None, limit: int | None = None,
+) -> list[QueueItem]:  # fmt: skip
+    """`due` keeps what is due on that day or before."""
+    with ledger.reading() as tx:
+        rows = list(list_waiting(tx, gigs=gigs, client=client, craft=craft, state=state))
+    days: dict[str | None, float] = {None: 0.0}
+    items = [item for row in rows if (item := _item(row, today, days)) and (due is None or _by(row, due))]
+    items.sort(key=lambda item: (-item.urgency, item.id))
+    return items[:limit]
+
+
+def _by(row: WaitingRow, due: date) -> bool:
+    return row.due is not None and row.due <= due.isoformat()
+
+
+def _item(row: WaitingRow, today: date, days: dict[str | None, float]) -> QueueItem | None:
+    if row.held_until is not None and row.held_until > today.isoformat():
+        return None
+    reasons = _reasons(row)
+    if not reasons:
+        return None
+    if row.due not in days:
+        days[row.due] = _due_urgency(date.fromisoformat(row.due or ""), today)
+    urgency = days[row.due] + HOLDS_UP * bool(row.held_up) + CHECK_FAILED * bool(row.failing)
+    urgency += FAILED * (row.state == "failed")
+    if row.held_up:
+        reasons.append(f"{row.held_up} {'task waits' if row.held_up == 1 else 'tasks wait'} for it")
+    title = row.title or row.name
+    return QueueItem(
+        row.id, row.ref, row.gig, row.state, title, row.name, row.due, tuple(reasons), urgency, row.current
+    )
+
+
+def _due_urgency(due: date, today: date) -> float:
+    left = (due - today).days
+    return OVERDUE if left < 0 else max(DUE_NOW - A_DAY * left, 0.0)
+
+
+def _reasons(row: WaitingRow) -> list[str]:
+    """The empty list where only a run is wanted, no human."""
+    if row.state == "failed":
+        return [f"no agent could do it ({(row.last or 'failed').replace('_', ' ')})"]
+    if row.last == "unknown":
+        return ["a call may have been paid, and its answer is lost (run --retry-unknown)"]
+    if row.state == "ready":
+        return ["yours to write"] if _first(row.agents) == "manual" else []
+    if row.outdated:
+        return ["its source changed"]
+    if row.failing:
+        return [f"check {row.failing}"]
+    return ["ready to sign" if row.assessed else "to review"]
+
+
+def _first(agents: str) -> str:
+    chain: Sequence[str] = json.loads(agents)
+    return chain[0] if chain else ""

@@ -1,0 +1,61 @@
+"""One task whole: its source, its revisions and what the checks said, its attempts, its decisions, its cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
+from gigctl.ledger.store import Ledger
+from gigctl.model import Content, Request
+from gigctl.records import (
+    AttemptRecord,
+    DecisionRecord,
+    GigRecord,
+    RevisionRecord,
+    RoundRecord,
+    TaskRecord,
+)
+
+__all__ = ["TaskSheet", "load_request", "load_sheet"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSheet:
+    """`shown` is the revision that was asked for, or the current one; `content` and `parent` are its and what it came
+    from (for an agent's first draft the input)."""
+
+    task: TaskRecord
+    gig: GigRecord
+    input: Content
+    brief: str
+    revisions: tuple[RevisionRecord, ...]
+    attempts: tuple[AttemptRecord, ...]
+    decisions: tuple[DecisionRecord, ...]
+    round: RoundRecord | None
+    cost: int
+    shown: RevisionRecord | None = None
+    content: Content | None = None
+    parent: Content | None = None
+
+
+def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) -> TaskSheet:
+    """Raises UsageError where there is no such revision."""
+    with ledger.reading() as tx:
+        wanted = revision is not None or task.current_id is not None
+        shown = revisions.get_revision(tx, task, revision) if wanted else None
+        made = tuple(revisions.list_revisions(tx, task.id))
+        content = revisions.get_content(tx, shown.id) if shown else None
+        source = tasks.get_input(tx, task.id, shown.input_n if shown else task.input_n)
+        parents = {r.number: r.id for r in made}
+        parent = revisions.get_content(tx, parents[shown.parent]) if shown and shown.parent else source
+        return TaskSheet(
+            task, gigs.get_gig_by_id(tx, task.gig_id), source, tasks.get_texts(tx, task.id)[0], made,
+            tuple(attempts.list_attempts(tx, task=task.id)), tuple(decisions.list_decisions(tx, task.id)),
+            rounds.find_last_round(tx, task.id), attempts.cost_of_task(tx, task.id), shown, content, parent,
+        )  # fmt: skip
+
+
+def load_request(ledger: Ledger, attempt: AttemptRecord) -> Request:
+    """What was really sent."""
+    with ledger.reading() as tx:
+        return attempts.get_request(tx, attempt.request)

@@ -1,0 +1,191 @@
+"""Tasks, revisions, attempts and decisions: as JSON, as lines, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from gigctl.insight.queue import QueueItem
+from gigctl.insight.sheet import TaskSheet
+from gigctl.model import Verdict
+from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
+from gigctl.render.display import display, display_line
+from gigctl.render.figures import json_usd, render_due, render_seconds, render_usd
+from gigctl.render.tables import Column
+from gigctl.render.terminal import Terminal
+
+__all__ = [
+    "json_check",
+    "json_queue",
+    "json_revision",
+    "json_task",
+    "queue_columns",
+    "render_checks",
+    "render_sheet",
+]
+
+
+# --- JSON ---
+
+
+def json_check(verdict: Verdict) -> dict[str, Any]:
+    evidence = [{"message": e.message, "part": e.part, "line": e.line, "column": e.column} for e in verdict.evidence]
+    return {"name": verdict.name, "verdict": verdict.outcome, "required": verdict.required, "evidence": evidence}
+
+
+def json_revision(revision: RevisionRecord) -> dict[str, Any]:
+    task = revision.ref.partition("@")[0]
+    return {
+        "ref": revision.ref, "by": revision.made_by, "agent": revision.agent, "sha256": revision.sha256,
+        "bytes": revision.bytes, "parent": f"{task}@{revision.parent}" if revision.parent else None,
+        "created": revision.created, "rejected": revision.rejected, "seconds": revision.seconds,
+        "checks": [json_check(verdict) for verdict in revision.verdicts],
+    }  # fmt: skip
+
+
+def json_attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    tokens = None
+    if attempt.tokens_in is not None:
+        tokens = {"input": attempt.tokens_in, "output": attempt.tokens_out or 0, "cached": attempt.tokens_cached or 0}
+    return {
+        "agent": attempt.agent, "model": attempt.model or None, "outcome": attempt.outcome or "in flight",
+        "cost": json_usd(attempt.cost), "reserved": json_usd(attempt.reserved), "tokens": tokens,
+        "seconds": attempt.seconds, "started": attempt.begun, "reason": attempt.reason or None,
+    }  # fmt: skip
+
+
+def json_decision(task: str, decision: DecisionRecord) -> dict[str, Any]:
+    return {
+        "kind": decision.kind, "revision": f"{task}@{decision.revision}" if decision.revision else None,
+        "note": decision.note or None, "at": decision.at, "by": decision.actor, "voided": decision.voided,
+        "despite": decision.despite or None, "signer": decision.signer,
+    }  # fmt: skip
+
+
+def json_task(sheet: TaskSheet, reasons: Sequence[str] = ()) -> dict[str, Any]:
+    task = sheet.task
+    return {
+        "ref": task.ref, "gig": task.gig, "state": task.state, "title": sheet.gig.title or task.name or None,
+        "due": task.due, "name": task.name, "language": task.language or None, "source": task.source,
+        "reasons": list(reasons), "cost": json_usd(sheet.cost),
+        "revisions": [json_revision(revision) for revision in sheet.revisions],
+        "attempts": [json_attempt(attempt) for attempt in sheet.attempts],
+        "decisions": [json_decision(task.ref, decision) for decision in sheet.decisions],
+    }  # fmt: skip
+
+
+def json_queue(sheet: TaskSheet, item: QueueItem) -> dict[str, Any]:
+    return json_task(sheet, item.reasons) | {"urgency": item.urgency}
+
+
+# --- lines ---
+
+
+def queue_columns(today: date) -> tuple[Column, ...]:
+    shown: dict[str | None, str] = {None: ""}
+
+    def due(row: Mapping[str, Any]) -> str:
+        text = row["due"]
+        if text not in shown:
+            shown[text] = render_due(date.fromisoformat(text), today=today)
+        return shown[text]
+
+    return (
+        Column("task", lambda row: row["ref"]),
+        Column("why", lambda row: "; ".join(row["reasons"]), flexible=True),
+        Column("due", due),
+        Column("of", lambda row: row["name"] or row["title"], flexible=True),
+    )
+
+
+def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool = False) -> list[str]:
+    """A line a finding; passed checks in one line, or a line each with `all_`."""
+    lines = []
+    passed = [verdict.name for verdict in verdicts if verdict.passed]
+    for verdict in verdicts:
+        if verdict.passed and not all_:
+            continue
+        style = {"pass": "good", "fail": "bad"}.get(verdict.outcome, "odd")
+        mark = terminal.styled(verdict.outcome, style if verdict.required or verdict.passed else "odd")
+        optional = "" if verdict.required else " (not required)"
+        messages = [_located(e.message, e.line) for e in verdict.evidence] or [""]
+        lines += [f"{mark}  {display_line(verdict.name)}{optional}{': ' if m else ''}{m}" for m in messages]
+    if passed and not all_:
+        lines.append(f"{terminal.styled('pass', 'good')}  {display_line(', '.join(passed))}")
+    return lines
+
+
+def _located(message: str, line: int | None) -> str:
+    text = display_line(message)
+    return f"line {line}: {text}" if line and line > 1 else text
+
+
+def render_sheet(sheet: TaskSheet, terminal: Terminal, today: date, *, history: bool = False) -> str:
+    """A task as a person reads it: what it is, the source, the draft, the checks, the cost."""
+    task = sheet.task
+    due = render_due(date.fromisoformat(task.due), today=today) if task.due else ""
+    languages = f"{sheet.gig.source_language or '?'} → {task.language}" if task.language else ""
+    head = [task.ref, task.state, task.craft, languages, display_line(task.name), due]
+    parts = [terminal.styled("  ".join(word for word in head if word), "bold")]
+    if sheet.brief and not sheet.input.is_text:
+        parts += ["", terminal.styled("brief", "dim"), display(sheet.brief)]
+    if sheet.input.is_text:
+        parts += ["", terminal.styled("source", "dim"), display(sheet.input.text)]
+    if sheet.shown is not None and sheet.content is not None:
+        parts += ["", *_draft(sheet, terminal)]
+        parts += ["", *render_checks(sheet.shown.verdicts, terminal)]
+    elif not sheet.revisions:
+        parts += ["", "no draft yet"]
+    if history:
+        parts += ["", *_history(sheet, terminal)]
+    calls = len(sheet.attempts)
+    parts += ["", f"{calls} {'call' if calls == 1 else 'calls'}, {render_usd(sheet.cost)}"]
+    return "\n".join(parts)
+
+
+def _draft(sheet: TaskSheet, terminal: Terminal) -> list[str]:
+    assert sheet.shown is not None  # noqa: S101
+    assert sheet.content is not None  # noqa: S101
+    who = f"by {sheet.shown.agent}" if sheet.shown.agent else "by you" if sheet.shown.made_by == "human" else ""
+    took = f", {render_seconds(sheet.shown.seconds)}" if sheet.shown.seconds else ""
+    title = terminal.styled(f"@{sheet.shown.number} {who}{took}", "dim")
+    if sheet.content.is_text:
+        return [title, display(sheet.content.text)]
+    return [title, *(f"{'deleted ' if c.data is None else ''}{display_line(c.path)}" for c in sheet.content.changes)]
+
+
+def _history(sheet: TaskSheet, terminal: Terminal) -> list[str]:
+    """All that happened, in order."""
+    told = [(a.begun, _attempt_line(a)) for a in sheet.attempts]
+    told += [(r.created, _revision_line(r)) for r in sheet.revisions]
+    told += [(d.at, _decision_line(d)) for d in sheet.decisions]
+    return [f"{terminal.styled(at[:19].replace('T', ' '), 'dim')}  {line}" for at, line in sorted(told)]
+
+
+def _attempt_line(attempt: AttemptRecord) -> str:
+    words = [attempt.agent, (attempt.outcome or "in flight").replace("_", " ")]
+    if attempt.seconds is not None:
+        words.append(render_seconds(attempt.seconds))
+    if attempt.tokens_in is not None:
+        words.append(f"{attempt.tokens_in}+{attempt.tokens_out} tokens")
+    words.append(render_usd(attempt.cost) if attempt.cost is not None else f"{render_usd(attempt.reserved)} reserved")
+    if attempt.reason:
+        words.append(display_line(attempt.reason))
+    return "call  " + "  ".join(words)
+
+
+def _revision_line(revision: RevisionRecord) -> str:
+    who = revision.agent or ("you" if revision.made_by == "human" else revision.made_by)
+    gating = [verdict.name for verdict in revision.verdicts if verdict.gates]
+    checks = f"did not pass {', '.join(gating)}" if gating else "passed" if revision.assessed else "not checked"
+    closed = "  rejected" if revision.rejected else ""
+    return f"@{revision.number}  by {who}  {checks}  sha256 {revision.sha256[:8]}{closed}"
+
+
+def _decision_line(decision: DecisionRecord) -> str:
+    which = f" @{decision.revision}" if decision.revision else ""
+    despite = f' despite "{display_line(decision.despite)}"' if decision.despite else ""
+    note = f": {display_line(decision.note)}" if decision.note else ""
+    void = "  (void)" if decision.voided else ""
+    return f"{decision.kind}{which} by {display_line(decision.actor)}{despite}{note}{void}"
