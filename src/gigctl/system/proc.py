@@ -19,6 +19,7 @@ from gigctl.errors import ConfigError
 __all__ = ["OUTPUT_LIMIT", "Finished", "ProgramError", "interactive", "page", "run", "run_async", "spawn_detached"]
 
 Argv = Sequence[str | bytes]
+Watch = Callable[[int], str | None]
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of each stream that are kept; a program that writes more is ended."""
@@ -34,7 +35,8 @@ class ProgramError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a program did. `code` is negative where a signal ended it; `truncated` where it wrote past the limit."""
+    """What a program did. `code` is negative where a signal ended it; `truncated` where it wrote past the limit;
+    `stopped` is why a watch ended it, in words."""
 
     code: int
     stdout: bytes
@@ -42,10 +44,11 @@ class Finished:
     timed_out: bool
     truncated: bool
     seconds: float
+    stopped: str = ""
 
     @property
     def ok(self) -> bool:
-        return self.code == 0 and not self.timed_out and not self.truncated
+        return self.code == 0 and not (self.timed_out or self.truncated or self.stopped)
 
     @property
     def text(self) -> str:
@@ -61,6 +64,7 @@ class _Capture:
     kept: dict[int, bytearray] = field(default_factory=lambda: {1: bytearray(), 2: bytearray()})
     truncated: bool = False
     timed_out: bool = False
+    stopped: str = ""
     began: float = field(default_factory=time.monotonic)
 
     def add(self, stream: int, data: bytes) -> bool:
@@ -73,7 +77,7 @@ class _Capture:
 
     def finished(self, code: int) -> Finished:
         out, err = bytes(self.kept[1]), bytes(self.kept[2])
-        return Finished(code, out, err, self.timed_out, self.truncated, time.monotonic() - self.began)
+        return Finished(code, out, err, self.timed_out, self.truncated, time.monotonic() - self.began, self.stopped)
 
 
 def run(
@@ -208,6 +212,16 @@ class _Conversation(asyncio.SubprocessProtocol):
         self.capture.timed_out = True
         self.kill()
 
+    def look(self, watch: Watch) -> None:
+        """Ask again and again whether it may go on."""
+        if self.exited.done():
+            return
+        self.capture.stopped = watch(self._pid) or ""
+        if self.capture.stopped:
+            self.kill()
+        else:
+            self.loop.call_later(_POLL, self.look, watch)
+
     def kill(self) -> None:
         _kill_group(self._pid)
 
@@ -225,8 +239,12 @@ async def run_async(
     timeout: float | None = None,  # noqa: ASYNC109  # kills, which asyncio.timeout can't
     limit: int = OUTPUT_LIMIT,
     pass_fds: Sequence[int] = (),
+    watch: Watch | None = None,
 ) -> Finished:
-    """`run` on the running event loop; cancelled, it kills the group, waits for its end and lets go."""
+    """`run` on the running event loop; cancelled, it kills the group, waits for its end and lets go.
+
+    `watch` is called with the pid every 50 ms, and the reason that it returns ends the program.
+    """
     loop = asyncio.get_running_loop()
     capture = _Capture(limit)
     with _starting(argv, cwd):
@@ -234,6 +252,8 @@ async def run_async(
             lambda: _Conversation(capture), *argv, cwd=cwd, env=env, start_new_session=True, pass_fds=pass_fds
         )
     timer = None if timeout is None else loop.call_later(timeout, talk.time_out)
+    if watch is not None:
+        loop.call_later(_POLL, talk.look, watch)
     try:
         _feed(transport, stdin)
         await talk.done

@@ -1,0 +1,211 @@
+"""What a sandbox must be able to see of this machine, so that a command runs there as it does for the caller.
+
+A sandbox that hides the client's own test runner proves nothing; one that shows the home folder protects nothing.
+So a command is found as the caller's shell would find it, and the links, the `#!` line and the `pyvenv.cfg` on the way
+say which installed prefixes it needs. Everything keeps its own path, so that what has absolute paths inside (a virtual
+environment, its scripts, an editable install) still fits.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gigctl.system.proc import ProgramError
+
+__all__ = ["SECRET", "Visible", "is_visible", "resolve"]
+
+SYSTEM = (Path("/usr"), Path("/bin"), Path("/sbin"), Path("/lib"), Path("/lib64"))
+"""What any sandbox shows."""
+SECRET = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store", ".netrc", ".config"})
+"""Names that are never shown for a tool's sake, whoever asks."""
+COMPANIONS = ("python3", "python", "node")
+"""What `make test`, `npm test` or a shell script will want to find, whatever the command itself is."""
+DEPENDENCIES = (".venv", "venv", "node_modules", ".tox", ".nox", "__pypackages__", "vendor", ".bundle")
+"""Folders that a package manager fills and a repository ignores."""
+TOOL_VARIABLES = (
+    "ASDF_DATA_DIR", "ASDF_DIR", "GOROOT", "JAVA_HOME", "NVM_DIR", "PYENV_ROOT", "PYENV_VERSION", "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN", "VIRTUAL_ENV", "VOLTA_HOME",
+)  # fmt: skip
+"""Variables that say where a tool is installed and which version of it is meant, and nothing else."""
+
+_DEPTH = 2  # folders below the repository's in which a workspace's packages keep their own dependencies
+_HOPS = 16
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """`shown` are paths to bind read-only at their own place; `dependencies` are relative to the tree's root, and
+    come with the folder that they really are; `search_path` and `variables` are for the environment."""
+
+    shown: tuple[Path, ...]
+    dependencies: tuple[tuple[str, Path], ...]
+    search_path: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def resolve(argv: Sequence[str], environ: Mapping[str, str], *, tree: Path, repository: Path | None = None) -> Visible:
+    """What `argv` needs to see when it runs on `tree`, a copy of ours, in place of the client's `repository`.
+
+    Raises ProgramError where the command is neither on the caller's PATH nor in the tree or its dependencies.
+    """
+    finder = _Finder(environ, tree, repository)
+    dependencies = tuple(finder.dependencies())
+    program = finder.locate(argv[0])
+    if program is None:
+        raise ProgramError(f"there is no program {argv[0]!r}", f"install {argv[0]}, or put it on PATH")
+    finder.add(program)
+    # A word of the command may be the program that is really meant: `env pytest`, `timeout 9 node x`.
+    for word in (*argv[1:], *COMPANIONS):
+        if "/" not in word and not word.startswith("-") and (found := finder.locate(word)) is not None:
+            finder.add(found)
+    shown = finder.shown()
+    search = [entry for entry in finder.entries if _reaches(Path(entry), shown, repository)]
+    variables = {name: environ[name] for name in TOOL_VARIABLES if name in environ}
+    return Visible(shown, dependencies, ":".join(dict.fromkeys([*search, *_DEFAULT_PATH.split(":")])), variables)
+
+
+def is_visible(path: Path, shown: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(place) for place in (*SYSTEM, *shown))
+
+
+def _reaches(entry: Path, shown: tuple[Path, ...], repository: Path | None) -> bool:
+    inside = repository is not None and entry.is_relative_to(repository)
+    return inside or is_visible(entry, shown) or any(place.is_relative_to(entry) for place in shown)
+
+
+class _Finder:
+    """Gathers what is needed, each path once."""
+
+    def __init__(self, environ: Mapping[str, str], tree: Path, repository: Path | None) -> None:
+        self.home = Path(environ.get("HOME") or "/nonexistent")
+        self.entries = [entry for entry in environ.get("PATH", _DEFAULT_PATH).split(":") if entry.startswith("/")]
+        self._tree = tree
+        self._repository = repository
+        user_site = (self.home / ".local" / "lib").glob("python3*")  # `pip install --user`
+        self._found: dict[Path, None] = dict.fromkeys(user_site)
+        self._seen: set[Path] = set()
+
+    def locate(self, word: str) -> Path | None:
+        """Where the caller's shell would find a command; a relative path is one in the tree or its dependencies."""
+        if "/" not in word:
+            found = shutil.which(word, path=":".join(self.entries))
+            return None if found is None else Path(found)
+        places = [self._tree, *([self._repository] if self._repository else [])]
+        candidates = [place / word for place in places]  # an absolute word stays itself
+        return next((path for path in candidates if os.access(path, os.X_OK) and path.is_file()), None)
+
+    def add(self, program: Path, hops: int = _HOPS) -> None:
+        """A program with all that the way to it passes: each link, the interpreter, the virtual environment's base."""
+        program = Path(os.path.normpath(program))
+        if hops == 0 or program in self._seen:
+            return
+        self._seen.add(program)
+        self._show(program)
+        if program.is_symlink():
+            self.add(program.parent / program.readlink(), hops - 1)
+            return
+        if (real := program.resolve()) != program:  # a link further up
+            self.add(real, hops - 1)
+        for name in _interpreters(program):
+            if (found := self.locate(name)) is not None:
+                self.add(found, hops - 1)
+
+    def shown(self) -> tuple[Path, ...]:
+        """The fewest paths that cover all that was found."""
+        paths = [path for path in self._found if path.exists() and not is_visible(path, ())]
+        kept = [path for path in paths if not any(path != other and path.is_relative_to(other) for other in paths)]
+        return tuple(sorted(kept))
+
+    def dependencies(self) -> Iterator[tuple[str, Path]]:
+        """The repository's folders of dependencies that the copy has not, hence git does not know."""
+        if self._repository is None:
+            return
+        for place in _folders(self._repository, _DEPTH):
+            for name in DEPENDENCIES:
+                folder = place / name
+                relative = folder.relative_to(self._repository)
+                if folder.is_dir() and not os.path.lexists(self._tree / relative) and self._is_honest(folder):
+                    self._add_base(folder)
+                    yield str(relative), folder.resolve()
+
+    def _show(self, program: Path) -> None:
+        prefix = self._prefix(program)
+        if self._may_show(prefix):
+            self._found[prefix] = None
+            self._add_base(prefix)
+
+    def _prefix(self, program: Path) -> Path:
+        """What is installed together with a program: the folder above its `bin`, or itself where that is too wide."""
+        if program.parent.name in ("bin", "sbin", "shims", "condabin"):
+            prefix = program.parent.parent
+            if not self._is_wide(prefix):
+                return prefix
+        return program
+
+    def _is_wide(self, prefix: Path) -> bool:
+        """Folders that hold other things than programs: the home, all above it, and where user data lies."""
+        wide = {self.home, self.home / ".local", self.home / ".cargo", self.home / "go"}
+        return prefix in wide or self.home.is_relative_to(prefix) or len(prefix.parts) < 2 or self._is_ours(prefix)
+
+    def _is_ours(self, path: Path) -> bool:
+        return self._repository is not None and (path == self._repository or self._repository.is_relative_to(path))
+
+    def _may_show(self, path: Path) -> bool:
+        within = self._repository is not None and path.is_relative_to(self._repository)
+        return not within and not SECRET.intersection(path.parts) and path != Path("/")
+
+    def _is_honest(self, folder: Path) -> bool:
+        """A link in a client's folder may lead to another folder of that name, and to nothing else."""
+        real = folder.resolve()
+        return real.name == folder.name and self._may_be_dependency(real)
+
+    def _may_be_dependency(self, real: Path) -> bool:
+        return not SECRET.intersection(real.parts) and not self.home.is_relative_to(real)
+
+    def _add_base(self, prefix: Path) -> None:
+        """The interpreter that a virtual environment was made from; the toolchains that rustup keeps elsewhere."""
+        if (home := _venv_home(prefix)) is not None:
+            for python in (*prefix.glob("bin/python*"), *home.glob("python3*")):
+                self.add(python)
+        if prefix == self.home / ".cargo" / "bin" / "cargo":
+            self._found.setdefault(self.home / ".rustup")
+
+
+def _venv_home(prefix: Path) -> Path | None:
+    try:
+        lines = (prefix / "pyvenv.cfg").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    values = (value.strip() for key, sign, value in (line.partition("=") for line in lines) if key.strip() == "home")
+    home = next(values, "")
+    return Path(home) if home.startswith("/") else None
+
+
+def _folders(root: Path, depth: int) -> Iterator[Path]:
+    yield root
+    if depth == 0:
+        return
+    with os.scandir(root) as entries:
+        for entry in entries:
+            hidden = entry.name.startswith(".") or entry.name in DEPENDENCIES
+            if not hidden and entry.is_dir(follow_symlinks=False):
+                yield from _folders(Path(entry.path), depth - 1)
+
+
+def _interpreters(script: Path) -> list[str]:
+    """The programs that a script's `#!` line names; none for a binary."""
+    try:
+        with script.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return []
+    if not head.startswith(b"#!"):
+        return []
+    words = os.fsdecode(head[2:].split(b"\n", 1)[0]).split()
+    # `env -S FOO=1 python3 -X dev`: whatever of it is a program will be found, the rest is not there.
+    return words[:1] + ([word for word in words[1:] if not word.startswith("-")] if words[0].endswith("/env") else [])
