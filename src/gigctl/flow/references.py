@@ -6,12 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gigctl.errors import UsageError
+from gigctl.flow.desk import Desk
 from gigctl.ledger import clients, gigs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Reference
 from gigctl.records import GigRecord, TaskRecord
 
-__all__ = ["Target", "expand_dash", "find_tasks", "get_gig", "get_task", "parse_reference"]
+__all__ = [
+    "Target",
+    "expand_dash",
+    "find_tasks",
+    "get_gig",
+    "get_task",
+    "list_gig_ids",
+    "list_open_gigs",
+    "parse_reference",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +93,15 @@ def find_tasks(tx: Tx, words: Sequence[str], *, states: Sequence[str] | None = N
             if states is None or task.state in states:
                 out.setdefault(task.id, Target(task))
     return list(out.values())
+
+
+def list_open_gigs(desk: Desk, client: str | None = None) -> list[str]:
+    """References of the open gigs, of one client where a slug is given."""
+    with desk.ledger.reading() as tx:
+        owner = clients.get_client(tx, client).id if client else None
+        return [gig.ref for gig in gigs.list_gigs(tx, owner, "open")]
+
+
+def list_gig_ids(tx: Tx, words: Sequence[str]) -> list[int]:
+    """The gigs that references are in."""
+    return list(dict.fromkeys(gigs.get_gig(tx, parse_reference(word)).id for word in words))

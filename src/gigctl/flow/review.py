@@ -44,7 +44,8 @@ class SheetItem:
 
     task: TaskRecord
     revision: RevisionRecord
-    text: str
+    text: str  # of a text
+    paths: tuple[str, ...]  # of a change to a tree
     edited: bool  # by the freelancer, since the draft
     cost: int  # picodollars
 
@@ -137,7 +138,8 @@ def _item(tx: Tx, target: Target) -> SheetItem:
     revision = revisions.get_revision(tx, target.task, target.revision)
     content = revisions.get_content(tx, revision.id)
     return SheetItem(
-        target.task, revision, content.text, edited=revision.made_by == "human",
+        target.task, revision, content.text, tuple(change.path for change in content.changes if not content.is_text),
+        edited=revision.made_by == "human",
         cost=attempts.cost_of_task(tx, target.task.id),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from gigctl.flow import asking, policy
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, Rested, RunOptions
 from gigctl.flow.references import Target, find_tasks
-from gigctl.flow.steps import Done, Review
+from gigctl.flow.steps import Done, Review, Wait
 from gigctl.ledger import clients, gigs, rounds, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.records import RoundRecord, TaskRecord
@@ -65,16 +65,31 @@ class RunResult:
     stopped: dict[str, str] = field(default_factory=dict)
     over_budget: str = ""
 
+    @property
+    def next_commands(self) -> list[str]:
+        """What to type next, the nearest first."""
+        review = next((end.ref for end in self.wants if isinstance(end.end, Review)), None)
+        if any(isinstance(end.end, Wait) and end.end.why == "unknown" for end in self.wants):
+            return ["gigctl run --retry-unknown REF (it may pay twice)"]
+        if review is not None:
+            return [f"gigctl show {review}"]
+        if self.passed:
+            return ["gigctl queue"]
+        return []
+
 
 # --- the plan ---
 
 
-def plan_run(desk: Desk, words: Sequence[str], options: RunOptions, default: Sequence[str]) -> Plan:
+def plan_run(
+    desk: Desk, words: Sequence[str], options: RunOptions, default: Sequence[str], *, craft: str | None = None,
+    limit: int | None = None,
+) -> Plan:  # fmt: skip
     """What `run` would do; nothing is written. Raises UsageError, PolicyError."""
     with desk.ledger.reading() as tx:
-        targets = find_tasks(tx, words, states=STATES)
+        targets = [t for t in find_tasks(tx, words, states=STATES) if craft is None or t.task.craft == craft]
         left: Counter[str] = Counter()
-        planned = [found for target in targets if (found := _plan(tx, target, options, default, left))]
+        planned = [found for target in targets if (found := _plan(tx, target, options, default, left))][:limit]
         for chain, client in {(p.agents, p.task.client_id) for p in planned}:
             policy.check_chain(clients.get_client_by_id(tx, client), chain, desk.agents)
         agents = tuple(dict.fromkeys(name for p in planned for name in p.agents))
@@ -140,15 +155,15 @@ def _at_most(tx: Tx, desk: Desk, planned: Sequence[Planned], options: RunOptions
 # --- the run ---
 
 
-def carry_out(desk: Desk, plan: Plan, options: RunOptions, told: Callable[[Rested], None]) -> RunResult:
-    """Does what was planned. Safe to stop at any time and to run again."""
+def carry_out(desk: Desk, plan: Plan, options: RunOptions, told: Callable[[Rested, RunResult], None]) -> RunResult:
+    """Does what was planned; `told` hears of each task at rest. Safe to stop at any time and to run again."""
     runs.recover(desk.ledger)
     with runs.Run(desk.ledger, options.max_cost) as run:
         result = RunResult(run.id)
 
         def rested(end: Rested) -> None:
             _count(result, end)
-            told(end)
+            told(end, result)
 
         collector = Collector(desk, run, options, rested)
         gc.freeze()

@@ -16,7 +16,7 @@ from gigctl.records import (
     TaskRecord,
 )
 
-__all__ = ["TaskSheet", "load_request", "load_sheet"]
+__all__ = ["TaskSheet", "load_request", "load_sheet", "load_sheet_by_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) ->
             tuple(attempts.list_attempts(tx, task=task.id)), tuple(decisions.list_decisions(tx, task.id)),
             rounds.find_last_round(tx, task.id), attempts.cost_of_task(tx, task.id), shown, content, parent,
         )  # fmt: skip
+
+
+def load_sheet_by_id(ledger: Ledger, task: int) -> TaskSheet:
+    with ledger.reading() as tx:
+        record = tasks.get_task_by_id(tx, task)
+    return load_sheet(ledger, record)
 
 
 def load_request(ledger: Ledger, attempt: AttemptRecord) -> Request:

@@ -23,6 +23,7 @@ __all__ = [
     "queue_columns",
     "render_checks",
     "render_sheet",
+    "render_why",
 ]
 
 
@@ -189,3 +190,13 @@ def _decision_line(decision: DecisionRecord) -> str:
     note = f": {display_line(decision.note)}" if decision.note else ""
     void = "  (void)" if decision.voided else ""
     return f"{decision.kind}{which} by {display_line(decision.actor)}{despite}{note}{void}"
+
+
+def render_why(sheet: TaskSheet, terminal: Terminal) -> str:
+    """What a task waits for, and each check's verdict with its evidence."""
+    lines = [f"{sheet.task.ref}  {sheet.task.state}"]
+    if sheet.shown is not None:
+        lines += render_checks(sheet.shown.verdicts, terminal, all_=True)
+    if sheet.attempts and sheet.attempts[-1].reason:
+        lines.append(f"last call: {display_line(sheet.attempts[-1].reason)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,46 @@
+"""`gigctl show`: one task whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gigctl.commands.options import command, verb
+from gigctl.errors import UsageError
+from gigctl.flow.desk import open_desk
+from gigctl.flow.showing import find_prompt, find_sheet, text_bytes
+from gigctl.render.output import Output
+from gigctl.render.tasks import json_task, render_sheet, render_why
+
+app = verb()
+
+
+@command(
+    app,
+    "show",
+    example="gigctl show acme-3.12\ngigctl show acme-3.12@2 --text > draft.md\ngigctl show acme-3.12 --prompt",
+)
+def show(
+    out: Output,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A task or one of its revisions.")],
+    prompt: Annotated[bool, typer.Option("--prompt", help="What was sent for it, last.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="The revision's bytes alone.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="All that happened to it.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="What it waits for, and each check's verdict.")] = False,
+) -> None:
+    """One task whole: source, revisions, checks, decisions, cost."""
+    if sum((prompt, text, history, why)) > 1:
+        raise UsageError("--prompt, --text, --history and --why are one at a time")
+    with open_desk() as desk:
+        sheet = find_sheet(desk, ref)
+        if out.machine:
+            out.show("task", json_task(sheet), "")
+        elif text:
+            out.raw(text_bytes(desk, sheet))
+        elif prompt:
+            out.raw(find_prompt(desk, sheet).encode("utf-8", "surrogateescape"))
+        elif why:
+            out.page(render_why(sheet, out.terminal))
+        else:
+            out.page(render_sheet(sheet, out.terminal, desk.today, history=history) + "\n")

@@ -1,0 +1,76 @@
+"""A run: what it will do, what came of it, and what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gigctl.flow.dispatch import Rested
+from gigctl.flow.run import Plan, RunResult
+from gigctl.flow.steps import Review, Wait
+from gigctl.render.display import display_line
+from gigctl.render.figures import json_usd, render_count, render_usd
+from gigctl.render.progress import State
+from gigctl.render.tasks import json_check
+from gigctl.render.terminal import Terminal
+
+__all__ = ["json_rested", "render_ends", "render_plan", "state_of"]
+
+SHOWN = 20
+"""Tasks that want a person are listed up to so many; the queue has them all."""
+
+
+def render_plan(plan: Plan) -> str:
+    """`acme-1  14 tasks with local: at most 0.00 USD`, and what has nothing to be done."""
+    left = ", ".join(f"{count} {why}" for why, count in plan.left.items())
+    if not plan.tasks:
+        return f"nothing to run: {left}" if left else "nothing to run: there is no open gig"
+    gigs = list(dict.fromkeys(planned.task.gig for planned in plan.tasks))
+    named = " ".join(gigs) if len(gigs) <= 3 else render_count(len(gigs), "gig")
+    cost = f"at most {render_usd(plan.at_most)}" if plan.at_most is not None else "price unknown"
+    line = f"{named}  {render_count(len(plan.tasks), 'task')} with {', '.join(plan.agents)}: {cost}"
+    return line + (f"  ({left})" if left else "")
+
+
+def state_of(result: RunResult, total: int) -> State:
+    return State(total, result.done, result.passed, result.need_you, result.failed, result.spent)
+
+
+def why(end: Rested) -> str:
+    """In a line, why a task wants a person or did not come out."""
+    gating = [verdict for verdict in end.verdicts if verdict.gates]
+    if isinstance(end.end, Review) and gating:
+        found = gating[0]
+        said = found.evidence[0].message if found.evidence else found.outcome
+        more = f" (and {len(gating) - 1} more)" if len(gating) > 1 else ""
+        return f"{found.name}: {said}{more}"
+    if isinstance(end.end, Wait) and end.end.why == "unknown":
+        return f"a call may have been paid, its answer is lost: {end.reason or 'cut off'}"
+    if isinstance(end.end, Wait) and end.end.why == "stopped":
+        return f"not run: {end.reason or 'its agent is stopped'}"
+    if isinstance(end.end, Wait):
+        return end.reason or {"leased": "another run works on it", "blocked": "waits for another task"}.get(
+            end.end.why, "later"
+        )
+    return end.reason or end.end.why if isinstance(end.end, Review) else end.reason or "no agent could do it"
+
+
+def render_ends(result: RunResult, terminal: Terminal) -> str:
+    """The tasks that want a person, a line each."""
+    if not result.wants:
+        return ""
+    width = max(len(end.ref) for end in result.wants[:SHOWN])
+    lines = [f"{end.ref:<{width}}  {display_line(why(end))}" for end in result.wants[:SHOWN]]
+    if len(result.wants) > SHOWN:
+        lines.append(f"… and {result.need_you + result.failed + result.waiting - SHOWN} more: gigctl queue")
+    lines += [f"{name} is stopped: {display_line(said)}" for name, said in result.stopped.items()]
+    if result.over_budget:
+        lines.append(display_line(result.over_budget))
+    return "\n".join(lines)
+
+
+def json_rested(end: Any) -> dict[str, Any]:
+    kind = {"Review": "review", "Done": "failed", "Wait": "waiting"}[type(end.end).__name__]
+    return {
+        "ref": end.ref, "state": kind, "reason": end.reason or end.end.why, "cost": json_usd(end.spent),
+        "checks": [json_check(verdict) for verdict in end.verdicts],
+    }  # fmt: skip
