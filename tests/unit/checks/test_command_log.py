@@ -1,0 +1,102 @@
+"""Logs are cut to what tells, the same failure gives the same words, and a runner without tests is seen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gigctl.checks.command_log import LONGEST, find_runner, ran_nothing, shorten
+
+UNITTEST = """F.
+======================================================================
+FAIL: test_sum (test_durations.TestParse.test_sum)
+----------------------------------------------------------------------
+Traceback (most recent call last):
+  File "/tree/test_durations.py", line 7, in test_sum
+    self.assertEqual(parse_duration("1h30m"), 90)
+AssertionError: 30 != 90
+
+----------------------------------------------------------------------
+Ran 2 tests in 0.001s
+
+FAILED (failures=1)
+"""
+
+
+def test_a_short_log_is_kept_without_folder_and_times() -> None:
+    found = shorten(UNITTEST, "/tree")
+    assert 'File "test_durations.py", line 7' in found
+    assert "Ran 2 tests in … s" in found
+    assert found == shorten(UNITTEST.replace("0.001s", "1.204s").replace("/tree", "/other"), "/other")
+
+
+def test_a_long_log_keeps_its_failures_and_its_end() -> None:
+    noise = "".join(f"building part {n}\n" for n in range(2_000))
+    found = shorten(noise + UNITTEST + noise + "make: *** [test] Error 1\n", "/tree")
+    assert len(found.encode()) <= LONGEST
+    assert "AssertionError: 30 != 90" in found
+    assert 'self.assertEqual(parse_duration("1h30m"), 90)' in found
+    assert found.endswith("make: *** [test] Error 1")
+
+
+@given(st.text(), st.sampled_from(["", "E   x\n", "Error: é\n", "FAILED a\n"]), st.integers(0, 900))
+def test_any_log_fits(text: str, line: str, times: int) -> None:
+    assert len(shorten(text + line * times + text).encode("utf-8", "surrogateescape")) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("argv", "runner"),
+    [
+        (["python3", "-m", "pytest", "-q"], "pytest"),
+        (["/venv/bin/pytest"], "pytest"),
+        (["python3", "-m", "unittest"], "unittest"),
+        (["node", "--test"], "node"),
+        (["npx", "jest"], "jest"),
+        (["node_modules/.bin/vitest", "run"], "vitest"),
+        (["make", "test"], None),
+        (["node", "index.js"], None),
+        (["unittest"], None),
+    ],
+)
+def test_runners(argv: list[str], runner: str | None) -> None:
+    assert find_runner(argv) == runner
+
+
+@pytest.mark.parametrize(
+    ("runner", "code", "log"),
+    [
+        ("pytest", 5, "no tests ran in 0.01s"),
+        ("pytest", 0, ""),
+        ("pytest", 0, "============ 3 skipped in 0.02s ============"),
+        ("pytest", 0, "collected 3 items"),
+        ("unittest", 0, "\nRan 0 tests in 0.000s\n\nOK\n"),
+        ("unittest", 5, "\nRan 0 tests in 0.000s\n\nNO TESTS RAN\n"),
+        ("unittest", 0, "Ran 2 tests in 0.000s\n\nOK (skipped=2)\n"),
+        ("unittest", 0, ""),
+        ("node", 0, "# tests 0\n# pass 0\n# fail 0\n"),
+        ("jest", 0, "No tests found, exiting with code 0"),
+        ("vitest", 0, "No test files found, exiting with code 0"),
+    ],
+)
+def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
+    assert ran_nothing(runner, code, log)
+
+
+@pytest.mark.parametrize(
+    ("runner", "code", "log"),
+    [
+        ("pytest", 0, "=========== 3 passed, 1 skipped, 2 warnings in 0.02s ==========="),
+        ("pytest", 0, "12 passed in 61.20s (0:01:01)"),
+        ("pytest", 0, "..s.                             [100%]"),
+        ("pytest", 1, "===== 1 failed, 2 passed in 0.02s ====="),
+        ("pytest", 2, "===== 1 error in 0.02s ====="),
+        ("pytest", 1, "ImportError"),
+        ("unittest", 0, "Ran 3 tests in 0.000s\n\nOK (skipped=1)\n"),
+        ("node", 0, "ℹ tests 1\nℹ pass 1\nℹ fail 0\n"),
+        ("jest", 0, "Tests:       1 failed, 2 passed, 3 total"),
+        ("vitest", 0, "      Tests  2 passed (2)"),
+    ],
+)
+def test_tests_that_ran_are_seen(runner: str, code: int, log: str) -> None:
+    assert ran_nothing(runner, code, log) is None
