@@ -106,7 +106,7 @@ async def _run_protected(argv: Sequence[str], context: CheckContext, seconds: fl
 
     sandbox = find_sandbox()
     assert isinstance(sandbox, Sandbox)  # noqa: S101  # the caller looked
-    repository = _resolved(context.repository)
+    repository = _resolved(context.repository) if context.repository else None
     policy = Policy(seconds=seconds, output=OUTPUT, env=_QUIET)
     done = await run_sandboxed(
         sandbox, argv, tree=Path(context.tree or ""), policy=policy, environ=os.environ, repository=repository
@@ -114,8 +114,8 @@ async def _run_protected(argv: Sequence[str], context: CheckContext, seconds: fl
     return done, place_of(repository, home_of(os.environ))
 
 
-def _resolved(folder: str | None) -> Path | None:
-    return Path(folder).resolve() if folder else None
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()
 
 
 _QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "CI": "1"}
@@ -130,9 +130,9 @@ async def _run_unprotected(argv: Sequence[str], context: CheckContext, seconds: 
     from gigctl.system.proc import run_async
     from gigctl.system.resolver import resolve
 
-    repository = _resolved(context.repository)
+    repository = _resolved(context.repository) if context.repository else None
     with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
-        place = Path(os.path.realpath(name)) / "tree"
+        place = _resolved(name) / "tree"
         shutil.copytree(context.tree or "", place, symlinks=True)
         seen = resolve(argv, os.environ, tree=place, repository=repository)
         for path, real in seen.dependencies:
