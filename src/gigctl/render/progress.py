@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gigctl.render.display import cell_width, fit
-from gigctl.render.figures import render_seconds, render_usd
+from gigctl.render.figures import render_seconds, render_size, render_usd
 
 if TYPE_CHECKING:
     from gigctl.render.output import Output
 
-__all__ = ["Progress", "State", "progress_text"]
+__all__ = ["ByteProgress", "Progress", "State", "progress_text"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds between plain lines: 5, then 10, 20 … so that a night's log has dozens of lines, not thousands."""
@@ -117,3 +117,35 @@ def _live_line(out: Output, line: Callable[[], str]) -> Any:
         redirect_stderr=False,
         get_renderable=lambda: Text(line(), no_wrap=True, overflow="ellipsis"),
     )
+
+
+class ByteProgress:
+    """A download: a live line on a terminal; elsewhere a line where it begins and every quarter."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._line = ""
+        self._said = ""
+        self._live: Any = None
+        self._silent = out.no_progress or out.quiet
+
+    def __enter__(self) -> Self:
+        if not self._silent and self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb":
+            self._live = _live_line(self._out, lambda: self._line)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """`what` is done, and how many bytes of how many."""
+        share = done * 100 // total if total else 0
+        self._line = f"{_bar(State(total, done), _BAR)} {share}%  {render_size(done)} of {render_size(total)}  {what}"
+        mark = f"{what} {share // 25}"
+        if self._live is None and not self._silent and mark != self._said:
+            self._said = mark
+            self._out.say(f"{what}  {render_size(done)} of {render_size(total)}")

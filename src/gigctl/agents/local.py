@@ -1,0 +1,100 @@
+"""Kind `local`: the embedded model, an OpenAI-compatible server of our own on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from gigctl.agents.base import Agent, AgentError, bound_by_tokens
+from gigctl.agents.local_server import Address, ensure_server, users_file
+from gigctl.agents.models import DEFAULT, ModelFile, find_model
+from gigctl.agents.openai_http import OpenAIAgent
+from gigctl.errors import ConfigError
+from gigctl.model import AgentEntry, Draft, Request
+from gigctl.paths import load_paths
+from gigctl.system import locks
+
+__all__ = ["LocalAgent", "state_file"]
+
+CALL_SECONDS = 900.0
+"""A slow machine writes a token a second; a call that hangs is ended all the same."""
+
+
+class LocalAgent:
+    """The model that the entry names (without a name: the default), served by the machine's one child process."""
+
+    def __init__(self, entry: AgentEntry, *, environ: Mapping[str, str]) -> None:
+        self.entry = entry
+        self._environ = environ
+        self._agent: OpenAIAgent | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Raises ConfigError where there is no model, or its process does not start."""
+        paths = load_paths(self._environ)
+        model = _get_model(paths.models, self.entry.model)
+        state = state_file(paths.runtime, model.path)
+        state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        users = locks.hold(users_file(state), shared=True, timeout=5)
+        self._stack.callback(users.release)
+        try:
+            address = await ensure_server(state, model.path, _say, self._environ)
+            self._agent = await self._stack.enter_async_context(self._open(model, address))
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _open(self, model: ModelFile, address: Address) -> OpenAIAgent:
+        # Names of the environment's proxies mean nothing on loopback.
+        entry = replace(
+            self.entry, kind="openai", model=model.name, api_base=address.url, local=True, window=address.window,
+            timeout=max(self.entry.timeout, CALL_SECONDS), key="",
+        )  # fmt: skip
+        return OpenAIAgent(entry, environ=self._environ, key=address.key)
+
+    def bound(self, request: Request) -> int | None:
+        return bound_by_tokens(self.entry, request)
+
+    async def draft(self, request: Request) -> Draft:
+        if self._agent is None:
+            raise AgentError("unavailable", "the embedded model is not open", sent=False)
+        return replace(await self._agent.draft(request), model=self._agent.entry.model)
+
+
+def state_file(runtime: Path, model: Path) -> Path:
+    """The file of the process that serves this model: one a model."""
+    tag = hashlib.sha256(str(model.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return runtime / f"model-server-{tag}.json"
+
+
+def _get_model(folder: Path, name: str) -> ModelFile:
+    found = find_model(folder, name)
+    if found is not None:
+        return found
+    if name and name != DEFAULT.name:
+        raise ConfigError(f'there is no model "{name}" in {folder}', "gigctl model list, or gigctl model add FILE.gguf")
+    raise ConfigError(
+        "the embedded model is not here yet",
+        "gigctl model pull (1.1 GB, once), or gigctl agent add NAME --model … for a model elsewhere",
+    )
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text}…\n")
+
+
+if TYPE_CHECKING:
+    _: type[Agent] = LocalAgent
