@@ -2,7 +2,8 @@
 
 Limits: time and output by `proc`; the size of files, core dumps and the memory of each process by rlimits; threads by
 RLIMIT_NPROC, which the kernel counts in the sandbox's own user namespace (since Linux 5.14) but never enforces on real
-root; so a watch counts them too, and adds up the memory.
+root: a fork bomb had thousands before anybody could look. Root gets a control group, or no sandbox. A watch counts
+once more, and adds up the memory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gigctl.system import proc
+from gigctl.system import cgroup, proc
 from gigctl.system.resolver import Visible, resolve
 from gigctl.system.view import SOURCE, Policy, view
 
@@ -94,6 +95,8 @@ def probe() -> Sandbox | Missing:
     if prlimit is None:
         return Missing("prlimit is not installed", f"apt install util-linux, {_UNSAFE}")
     version = proc.run([bwrap, "--version"], timeout=10).text.strip().removeprefix("bubblewrap ")
+    if cgroup.is_needed() and not cgroup.is_possible():
+        return Missing("the processes of root can't be capped here", f"use gigctl as an ordinary user, {_UNSAFE}")
     if _number(version) < _OLDEST:
         return Missing(f"bubblewrap {version} is too old: 0.8 or later is needed", f"{_INSTALL}, {_UNSAFE}")
     return _try(Sandbox(bwrap, prlimit, version))
@@ -164,7 +167,15 @@ def _command(
         inside = [sandbox.prlimit, *_limits(policy), "--", *argv]
         if policy.tree == "scratch":
             inside = ["/bin/sh", "-c", _COPY, str(SOURCE), *inside]
-        yield [sandbox.bwrap, "--args", str(descriptors[-1]), "--", *inside], descriptors
+        entering = stack.enter_context(_grouped(policy))
+        yield [*entering, sandbox.bwrap, "--args", str(descriptors[-1]), "--", *inside], descriptors
+
+
+def _grouped(policy: Policy) -> contextlib.AbstractContextManager[list[str]]:
+    if not cgroup.is_needed():
+        return contextlib.nullcontext([])
+    # What lies in the folders in memory is counted there as well.
+    return cgroup.capped(processes=policy.processes + _OWN, memory=policy.memory + policy.disk)
 
 
 def _limits(policy: Policy) -> list[str]:
@@ -218,7 +229,8 @@ def _over_limit(policy: Policy, pid: int) -> str | None:
             memory += _private_bytes(process)
             for thread in threads:
                 waiting += map(int, Path(f"/proc/{process}/task/{thread}/children").read_text().split())
-        if count > policy.processes + _OWN:
+        # Twice, for it is a second net, and processes come and go while they are counted.
+        if count > 2 * policy.processes + _OWN:
             return f"more than {policy.processes} processes"
     return f"more than {policy.memory // 2**20} MiB of memory" if memory > policy.memory else None
 
