@@ -105,6 +105,12 @@ class _Finder:
         if hops == 0 or program in self._seen:
             return
         self._seen.add(program)
+        if program.is_relative_to(self._tree):
+            self._add_for_draft(program, hops)
+            return
+        # A private file that a link leads to is no program.
+        if not (program.is_file() and os.access(program, os.X_OK)):
+            return
         self._show(program)
         if program.is_symlink():
             self.add(program.parent / program.readlink(), hops - 1)
@@ -113,6 +119,13 @@ class _Finder:
             self.add(real, hops - 1)
         for name in _interpreters(program):
             if (found := self.locate(name)) is not None:
+                self.add(found, hops - 1)
+
+    def _add_for_draft(self, script: Path, hops: int) -> None:
+        """A draft's script may name an interpreter that the caller has on PATH, and opens no other door."""
+        real = script.resolve()
+        for name in _interpreters(real) if real.is_relative_to(self._tree) else ():
+            if (found := self.locate(Path(name).name)) is not None:
                 self.add(found, hops - 1)
 
     def shown(self) -> tuple[Path, ...]:
