@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from gigctl.crafts.code.edits import find_differences
 from gigctl.crafts.code.evidence import render_failures
-from gigctl.model import AskContext, Change, CheckSpec, Content, Part, Request, Task
+from gigctl.model import EXECUTABLE, REGULAR, AskContext, Change, CheckSpec, Content, Part, Request, Task
 
 __all__ = ["ask", "find_named"]
 
@@ -53,10 +53,10 @@ def find_named(task: Task) -> tuple[str, ...]:
 
 def _shown(task: Task) -> list[Change]:
     """The files that the options name or the brief speaks of; none such, all that are no tests, while they fit."""
-    readable = [change for change in task.tree if change.data is not None and _is_text(change.data)]
+    readable = [change for change in task.tree if change.mode in (REGULAR, EXECUTABLE) and _is_text(change.data)]
     chosen = _asked_for(task, readable) or _spoken_of(task.brief, readable)
     if not chosen:
-        chosen = [change for change in readable if not is_test(change.path)]
+        chosen = [change for change in readable if not _is_test(change.path)]
         if sum(len(change.data or b"") for change in chosen) > SHOWN_BYTES // 2:
             return []
     return list(_within(SHOWN_BYTES, chosen))
@@ -78,7 +78,7 @@ def _spoken_of(brief: str, readable: Sequence[Change]) -> list[Change]:
     if by_name:
         return by_name
     words = set(_WORD.findall(brief))
-    return [change for change in readable if not is_test(change.path) and words & _defined(change.data or b"")]
+    return [change for change in readable if not _is_test(change.path) and words & _defined(change.data or b"")]
 
 
 def _says(brief: str, name: str) -> bool:
@@ -90,12 +90,12 @@ def _defined(data: bytes) -> set[str]:
     return set(re.findall(r"^\s*(?:async def|def|class|function|fn|func)\s+([A-Za-z_]\w{2,})", text, re.MULTILINE))
 
 
-def is_test(path: str) -> bool:
+def _is_test(path: str) -> bool:
     return any(fnmatch(path, pattern) for pattern in _TESTS)
 
 
-def _is_text(data: bytes) -> bool:
-    if b"\0" in data:
+def _is_text(data: bytes | None) -> bool:
+    if data is None or b"\0" in data:
         return False
     try:
         data.decode()
