@@ -45,8 +45,11 @@ def _fields(entry: str) -> dict[str, str]:
 
 def read_mo(path: Path, language: str) -> Iterator[Pair]:
     """The singular entries, contexts cut off."""
-    with path.open("rb") as file:
-        catalogue = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    try:
+        with path.open("rb") as file:
+            catalogue = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    except UnicodeDecodeError:  # a few catalogues lie about their encoding
+        return
     for source, target in catalogue.items():
         if isinstance(source, str) and source and target:
             yield Pair(source.rpartition("\x04")[2], target, language, path.name)

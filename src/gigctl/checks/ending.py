@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gigctl.checks.base import verdict
-from gigctl.checks.languages import NO_FULL_STOP, base_language
+from gigctl.checks.languages import NO_FULL_STOP, STOP_MAY_GO, base_language
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.prose import at, excerpt, words
 from gigctl.model import CheckContext, Content, Evidence, Verdict
@@ -24,7 +24,9 @@ _KINDS = {
 }  # fmt: skip
 _SENTENCE = frozenset({"stop", "ellipsis", "question", "exclamation"})
 _CLOSERS = " \t\r\n\u00a0\u202f\u200b\u200e\u200f\u061c*_~`\"'”’»«“„‘)]}>）」』】]\ufeff"
-_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("“", "”"))
+# Quotes are no pairs: „…“, »…« and “…” turn each other round from language to language.
+_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
+_INNER_STOP = re.compile(r"[.!?。！？](?=\s|\S*[\u3040-\u9fff])")
 _PREAMBLE = re.compile(
     r"""\s*[*_#"]{0,3}(?:
       sure[,!.:] | certainly[,!.:] | of\ course[,!.]
@@ -105,5 +107,7 @@ def _is_cut(wanted: str, there: str, source: str, draft: str, language: str) -> 
         return there not in ("colon", "") or len(words(source)) >= 3
     if wanted not in _SENTENCE or there in _SENTENCE or base_language(language) in NO_FULL_STOP:
         return False
+    if base_language(language) in STOP_MAY_GO and not _INNER_STOP.search(draft):
+        return False  # of a sentence alone the stop is often left away there
     # Labels ("Edit…", "No.") lose their sign in translation; a sentence does not.
     return len(words(source)) >= 4 and there != "semicolon"

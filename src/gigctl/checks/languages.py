@@ -31,10 +31,11 @@ _SCRIPT_OF = {
     "hi": "Deva", "mr": "Deva", "ne": "Deva", "th": "Thai", "ko": "Hang", "ja": "Kana", "zh": "Hani", "yue": "Hani",
     "hy": "Armn", "ka": "Geor", "bn": "Beng", "ta": "Taml",
 }  # fmt: skip
-_LATIN = frozenset(  # noqa: SIM905  # forty tags read better in two lines
-    """af az bs ca cs cy da de en eo es et eu fi fil fr ga gl hr hu id is it lb lt lv ms mt nb nl nn no pl pt ro sk sl
-    sq sv sw tr vi""".split()
+_LATIN_TAGS = (
+    "af az bs ca cs cy da de en eo es et eu fi fil fr ga gl hr hu id is it lb lt lv ms mt nb nl nn no pl pt ro sk sl sq"
+    " sv sw tr vi"
 )
+_LATIN = frozenset(_LATIN_TAGS.split())
 _BESIDE = {"ja": ("Hani",), "ko": ("Hani",), "yue": ("Hani",)}
 _UNDECIDED = frozenset({"sr", "kk", "uz", "az", "tg", "tt", "pa", "ku", "bs"})
 _DOT_DECIMAL = frozenset({"en", "zh", "ja", "ko", "th", "he", "yi", "hi", "bn", "ta", "yue", "ms", "fil", "cy", "ga"})
@@ -47,6 +48,8 @@ COMPOUNDING = frozenset(
     {"de", "nl", "sv", "da", "nb", "nn", "no", "fi", "hu", "et", "ru", "uk", "be", "pl", "cs", "sk"}
 )
 """Languages that write a number and its noun as one word (`zwölfmonatig`, `двухмесячный`)."""
+STOP_MAY_GO = frozenset({"ja", "zh", "ko", "yue"})
+"""Where a text of one sentence often has no full stop."""
 NO_FULL_STOP = frozenset({"th", "lo", "km", "my", "bo", "dz"})
 """Scripts that end a sentence with a space, or with a sign of their own."""
 
@@ -84,13 +87,15 @@ def decimal_signs(tag: str) -> str:
 
 
 _FUNCTION_WORDS = {
-    "en": "the of and to is are that with this for be by from which you it was will have not",
-    "fr": "le les des et est une dans pour que qui sur avec ce cette vous du sont pas aux être",
-    "de": "der die das und ist nicht mit den von zu ein eine für auf werden sie wird dem auch sich",
-    "es": "el los las y es una del por que con para se su más como esta son este sin al",
-    "it": "il gli di e che per una non della sono con è del dei nel alla questo anche più si",
-    "pt": "o os e uma para não do da dos das com em é que são ao pelo você no na",
-    "nl": "de het een en van is niet met voor op te dat zijn wordt deze die aan bij ook worden",
+    "en": """the of and to is are that with this for be by from which you it was will have not in on as or if your can
+        when has""",
+    "fr": "le les des et est une dans pour que qui sur avec ce cette vous du sont pas aux être en on ou si",
+    "de": """der die das und ist nicht mit den von zu ein eine für auf werden sie wird dem auch sich in an im am um so
+        oder wenn hat""",
+    "es": "el los las y es una del por que con para se su más como esta son este sin al en o si ha",
+    "it": "il gli di e che per una non della sono con è del dei nel alla questo anche più si in o ha se",
+    "pt": "o os e uma para não do da dos das com em é que são ao pelo você no na se ou há",
+    "nl": "de het een en van is niet met voor op te dat zijn wordt deze die aan bij ook worden in of als kan heeft",
     "pl": "nie się jest na do że i z w dla przez od są lub jak to oraz po tego jego",
     "ru": "и в не на что с по для это как от или из к при он все его было если",
 }

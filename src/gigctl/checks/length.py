@@ -15,7 +15,7 @@ VERSION = 1
 HELP = "as long as asked for (120..160, ..160, 300..500 words), or as a translation of its source is"
 NEEDS_TREE = False
 
-_RANGE = re.compile(r"\s*(\d{0,9})\s*\.\.\s*(\d{0,9})\s*(characters|chars|words)?\s*")
+_RANGE = re.compile(r"\s*([0-9]{0,9})\s*\.\.\s*([0-9]{0,9})\s*(characters|chars|words)?\s*")
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _DENSITY = 1.6
 """How many more letters a sign of Chinese, Japanese or Korean stands for, beyond its own."""

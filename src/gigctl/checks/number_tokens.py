@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gigctl.checks.languages import base_language, decimal_signs
+from gigctl.checks.languages import decimal_signs
 
 _DIGIT = re.compile(r"[^\W\D0-9]")  # decimal digits of other scripts: Arabic-Indic, Devanagari, full-width …
 _SPACES = " \u00a0\u202f\u2009"
@@ -31,6 +31,7 @@ _SCALES = (
 _VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
 _MINUS = "-−‐‑–"
 _LONGEST = 60
+_DOTTED_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3}|[12][0-9]{3}\.[0-9]{1,2}\.[0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def find_numbers(text: str, language: str) -> list[Number]:
     text = ascii_digits(text)
     for sign, written in _VULGAR.items():
         if sign in text:
-            text = text.replace(sign, written)
+            text = text.replace(sign, f" {written}")
     return list(_find(text, language))
 
 
@@ -113,7 +114,7 @@ def _plain_numbers(text: str, start: int, end: int, language: str) -> Iterator[N
 
 def _split(run: str, language: str) -> Iterator[tuple[str, int]]:
     """A run of digits and separators as the numbers that it is made of: `1, 2` never, `2024 100` is two."""
-    if len(run) > _LONGEST or not _reads(run, language):
+    if len(run) > _LONGEST or _DOTTED_DATE.fullmatch(run) or not _values(run, language):
         offset = 0
         for piece in re.split(f"([{_SPACES}{_APOSTROPHES}]|[.,٫٬])", run):
             if piece and piece[0].isdigit():
@@ -121,10 +122,6 @@ def _split(run: str, language: str) -> Iterator[tuple[str, int]]:
             offset += len(piece)
         return
     yield run, 0
-
-
-def _reads(run: str, language: str) -> bool:
-    return bool(_values(run, language))
 
 
 def _values(run: str, language: str) -> list[str]:
@@ -186,7 +183,3 @@ def _is_negative(text: str, start: int) -> bool:
 def is_percent(text: str, number: Number) -> bool:
     after = text[number.end : number.end + 2].lstrip(_SPACES)
     return after[:1] in ("%", "٪", "％") or text[max(number.start - 1, 0) : number.start] in ("%", "٪")
-
-
-def is_semitic(language: str) -> bool:
-    return base_language(language) in ("ar", "he")

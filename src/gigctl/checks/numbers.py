@@ -74,6 +74,8 @@ def _readable(text: str, markdown: bool) -> str:
     """Code and addresses are `structure`'s, placeholders their own check's."""
     out = prose(text, markdown=markdown)
     for item in find_placeholders(out):
+        if item.is_qt:
+            continue  # `%1` is also how Turkish writes one percent
         out = out[: item.start] + " " * (item.end - item.start) + out[item.end :]
     return out
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gigctl.checks.base import BadOption
 
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
 
 
 def no_option(name: str, value: str) -> dict[str, Any]:

@@ -35,13 +35,13 @@ _FORMS = re.compile(
     | (?P<escaped>%%)
     | (?<![0-9])(?P<printf>%(?:(?P<index>[0-9]{1,2})\$)?
         (?P<width>[#0+'I-]*(?:\*(?:[0-9]+\$)?|[0-9]{1,4})?(?:\.(?:\*|[0-9]{0,4}))?)
-        (?:hh|h|ll|l|q|j|z|t|L)?(?P<type>[diouxXeEfFgGaAcspn@]|<PRI[a-zA-Z0-9]{1,12}>))
+        (?:hh|h|ll|l|q|j|z|t|L|I64|I32)?(?P<type>[diouxXeEfFgGaAcspn@]|<PRI[a-zA-Z0-9]{1,12}>))
     | (?P<qt>%L?[1-9][0-9]?(?![0-9$%,.]|\s?[%])(?=\W|$))
     """,
     re.VERBOSE,
 )
 _DATE_FORMAT = re.compile(r"%[-_0^#E]?[YmHMSyBAbjkIPZT]")
-_SAME_TYPE = {"i": "d", "a": "s", "r": "s", "F": "f", "E": "e", "G": "g", "A": "a"}
+_SAME_TYPE = {"i": "d", "u": "d", "a": "s", "r": "s", "F": "f", "E": "e", "G": "g", "A": "a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ class Placeholder:
     text: str
     start: int
     end: int
+
+    @property
+    def is_qt(self) -> bool:
+        return self.key.startswith("%") and self.key[-1].isdigit()
 
 
 def option(value: str) -> dict[str, Any]:
@@ -106,7 +110,12 @@ def _is_prose(found: re.Match[str], text: str) -> bool:
     """`100 %de`, `50%-ig`: a percent sign after a number, or before a word that goes on."""
     before = text[: found.start()].rstrip(" \u00a0\u202f")[-1:]
     after = text[found.end() : found.end() + 2]
-    if before.isdigit() and found.start() and text[found.start() - 1] in " \u00a0\u202f" and after[:1].isalpha():
+    if (
+        before.isdigit()
+        and found.start()
+        and text[found.start() - 1] in " \u00a0\u202f"
+        and (after[:1].isalpha() or after[:1] in ("'", "’"))
+    ):
         return True
     # A word of letters begins right after the sign (`%de la`): a conversion is followed by a unit of two at most.
     return len(after) == 2 and after.isalpha() and after.islower() and not found["index"] and found["type"] in "cegx"
@@ -119,6 +128,8 @@ def _printf_key(found: re.Match[str], number: int) -> str:
 
 def _compare(source: str, draft: str) -> list[Evidence]:
     wanted, there = list(_scan(source)), list(_scan(draft))
+    if not any(item.is_qt for item in wanted):
+        there = [item for item in there if not item.is_qt]
     need, have = Counter(item.key for item in wanted), Counter(item.key for item in there)
     shown = {item.key: item for item in reversed([*there, *wanted])}
     found = []

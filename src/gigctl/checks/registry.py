@@ -50,7 +50,7 @@ TABLE = {
 }
 """Name -> module. A module is imported when its check is asked for."""
 
-_OWN_KEYS = ("check", "run", "required")
+_OWN_KEYS = ("check", "run")
 
 
 def list_checks() -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def _from_table(name: str, table: Mapping[str, Any]) -> CheckSpec:
         except BadOption as error:
             errors.append(str(error))
         else:
-            return CheckSpec(name, check, options, table.get("required", True))
+            return CheckSpec(name, check, options, table.get("required") is not False)
     raise UsageError("; ".join(f"[checks.{name}] {error}" for error in errors))
 
 
@@ -117,7 +117,7 @@ def _table_errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} {wanted!r} is no check" + (f", did you mean {near[0]}?" if near else f": {', '.join(TABLE)}")
     elif not _is_argv(table["run"]):
         yield f"run is a command line or a list of words, got {table['run']!r}"
-    if not isinstance(table.get("required", True), bool):
+    if not isinstance(table.get("required", True), bool | list):
         yield f"required is true or false, got {table['required']!r}"
     if "timeout" in table:
         try:
@@ -134,7 +134,10 @@ def _is_argv(value: object) -> bool:
 
 def _table_options(check: str, table: Mapping[str, Any]) -> dict[str, Any]:
     module = get_check(check)
+    # `required` is the gate where it is true or false; a list is the check's own (`terms`).
     options = {key: value for key, value in table.items() if key not in _OWN_KEYS}
+    if isinstance(options.get("required"), bool):
+        del options["required"]
     if "timeout" in options:
         options["timeout"] = seconds_of(options["timeout"])
     if "run" in table:

@@ -34,6 +34,8 @@ _KNOWN_TAG = re.compile(
     r"</?(?:a|b|i|u|em|strong|code|br|p|span|div|ul|ol|li|sup|sub|small|tt|h[1-6]|img|pre)\b[^<>\n]{0,200}>",
     re.IGNORECASE,
 )
+# `/en/` may become `/fr/`, `en.example.org` `fr.example.org`.
+_LANGUAGE_PART = re.compile(r"(/)[a-z]{2}(?:[-_][A-Za-z]{2})?(?=[/.]|$)")
 _BULLET = re.compile(r"^[ \t]*(?:[-*•–]|[0-9]{1,3}[.)])[ \t]+\S", re.MULTILINE)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 
@@ -192,7 +194,7 @@ def _outline(text: str) -> tuple[tuple[str, int], ...]:
 
 def _verbatim(text: str) -> Iterable[tuple[str, str]]:
     for found in ADDRESS.finditer(text):
-        yield "address", found.group().rstrip(".,;:!?…。")
+        yield "address", _LANGUAGE_PART.sub(r"\1*", found.group().rstrip(".,;:!?…。"))
     for found in _KNOWN_TAG.finditer(text):
         tag = _HTML_TAG.match(found.group())
         yield "tag", ("/" if found.group().startswith("</") else "") + (tag[1].lower() if tag else "")

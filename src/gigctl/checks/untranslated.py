@@ -28,7 +28,7 @@ _PLAIN_WORDS = 3
 _WORDS_FOR_A_LANGUAGE = 8
 _QUOTED = re.compile(r"“[^”\n]{1,200}”|«[^»\n]{1,200}»|\"[^\"\n]{1,200}\"|„[^“”\n]{1,200}[“”]|'[^'\n]{3,200}'")
 _OPTION = re.compile(
-    r"(?<!\w)--?[A-Za-z][\w-]*(?:=\S*)?|\S*[\w.]/[\w./]*\S*|\w+[_.:]\w[\w.:]*|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]"
+    r"(?<!\w)--?[A-Za-z][\w-]*(?:=\S*)?|\S*[\w.]/[\w./]*\S*|\w+[_.:]\w[\w.:]*|&#?\w{1,10};|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]"
 )
 
 
@@ -48,9 +48,14 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
     plain_source, plain_draft = (_readable(text, context.format == "markdown") for text in (source, draft))
     yield from _wrong_script(plain_source, plain_draft, context)
+    yield from _no_script(plain_source, draft, context)
     if base_language(context.source_language) == base_language(context.target_language):
         return  # a variant of the same language may stay word for word
-    left = list(_left_over(plain_source, plain_draft))
+    common = function_words(context.source_language)
+    if source.split() == draft.split() and _is_sentence(list(word_matches(plain_source)), common, 4):
+        yield Evidence("untranslated: the draft is the source, word for word")
+        return
+    left = list(_left_over(plain_source, plain_draft, common))
     yield from left
     if not left:
         yield from _wrong_language(plain_draft, context)
@@ -83,20 +88,20 @@ def _wrong_script(source: str, draft: str, context: CheckContext) -> Iterator[Ev
                 word.start(),
             )
             return
-    if "Latn" in allowed or letters_of(allowed).search(draft):
+
+
+def _no_script(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
+    """Words, and none of them written as the target language is."""
+    allowed = scripts_of(context.target_language)
+    if not allowed or "Latn" in allowed or letters_of(allowed).search(draft):
         return
-    plain = [word for word in word_matches(draft) if _is_plain(word.group())]
-    source_plain = {word.group() for word in word_matches(source) if _is_plain(word.group())}
-    if len(plain) >= _PLAIN_WORDS and source_plain:
-        message = f"untranslated: no letter of the draft is in the script of {context.target_language}"
-        yield at(message, draft, plain[0].start())
+    common = function_words(context.source_language)
+    if _is_sentence(list(word_matches(source)), common, 4) and any(map(str.isalpha, draft)):
+        yield Evidence(f"untranslated: no letter of the draft is in the script of {context.target_language}")
 
 
-def _left_over(source: str, draft: str) -> Iterator[Evidence]:
+def _left_over(source: str, draft: str, common: frozenset[str]) -> Iterator[Evidence]:
     """The longest runs of words that the source has too; linear, by sets of word groups."""
-    if source.split() == draft.split() and len(list(filter(_is_plain_match, word_matches(source)))) >= _PLAIN_WORDS:
-        yield Evidence("untranslated: the draft is the source, word for word")
-        return
     quoted = [found.span() for found in _QUOTED.finditer(draft)]
     before = [word.group().casefold() for word in word_matches(source)]
     groups = {tuple(before[index : index + RUN]) for index in range(len(before) - RUN + 1)}
@@ -113,7 +118,7 @@ def _left_over(source: str, draft: str) -> Iterator[Evidence]:
         run = now[index : end + RUN - 1]
         index = end + RUN - 1
         span = run[0].start(), run[-1].end()
-        if sum(map(_is_plain_match, run)) >= _PLAIN_WORDS and not _inside(span, quoted):
+        if _is_sentence(run, common, 8) and not _inside(span, quoted):
             yield at(f'untranslated: "{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
 
 
@@ -122,8 +127,10 @@ def _inside(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:
     return any(start <= span[0] and span[1] <= end for start, end in quoted)
 
 
-def _is_plain_match(word: re.Match[str]) -> bool:
-    return _is_plain(word.group())
+def _is_sentence(run: list[re.Match[str]], common: frozenset[str], enough: int) -> bool:
+    """Words of a language rather than names, a command or a list of keywords."""
+    plain = [word.group() for word in run if _is_plain(word.group())]
+    return len(plain) >= enough or (len(plain) >= _PLAIN_WORDS and not common.isdisjoint(plain))
 
 
 def _wrong_language(draft: str, context: CheckContext) -> Iterator[Evidence]:

@@ -1,0 +1,133 @@
+"""The same numbers in two languages, and numbers that are not the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gigctl.checks.number_tokens import find_numbers, plain_value
+from gigctl.checks.number_words import Spelling
+from support.checking import messages, translate_check
+
+SAME = [
+    # separators
+    ("fr-en", "Le prix est de 1 234,50 euros.", "The price is 1,234.50 euros."),
+    ("fr-en", "Soit 1\u202f234\u202f567 pas", "That is 1,234,567 steps"),
+    ("fr-en", "Soit 12\u00a0000 pas", "That is 12,000 steps"),
+    ("de-en", "1.234,56 Meter", "1,234.56 metres"),
+    ("de-en", "Es sind 1.500 Stück.", "There are 1,500 pieces."),
+    ("de_CH-en", "CHF 1'234.50", "CHF 1,234.50"),
+    ("en-ru", "1,234.5 km", "1234,5 км"),
+    ("en-hi", "12,34,567 rows", "१२,३४,५६७ पंक्तियाँ"),
+    ("en-ar", "1,234.5 metres and 12 cars", "١٬٢٣٤٫٥ متر و ١٢ سيارة"),
+    ("ja-en", "合計１２３個", "123 in total"),
+    ("en-es_MX", "1,234.5", "1,234.5"),
+    # words
+    ("fr-en", "Il y a 3 fichiers.", "There are three files."),
+    ("fr-en", "dans un délai de 30 jours", "within thirty days"),
+    ("fr-en", "vingt et un jours", "21 days"),
+    ("en-de", "12 months", "zwölfmonatig"),
+    ("en-ru", "5 days", "пяти дней"),
+    ("en-pl", "2 users", "dwóch użytkowników"),
+    ("en-it", "the 2nd page", "la seconda pagina"),
+    ("en-ar", "2 minutes", "دقيقتان"),
+    ("en-fr", "the 19th century", "le XIXe siècle"),
+    ("en-fr", "1 file", "un fichier"),
+    # times
+    ("fr-en", "à 14h30", "at 2:30 pm"),
+    ("fr-en", "à 14 h 30", "at 14:30"),
+    ("en-fr", "at 2 pm", "à 14 h"),
+    ("en-de", "at 2:30 p.m.", "um 14.30 Uhr"),
+    ("en-es", "at 2:30 pm", "a las 2:30 de la tarde"),
+    ("fr-en", "pendant 2 heures", "for 2 hours"),
+    ("en-fr", "at 12:15 am", "à 0h15"),
+    # dates
+    ("fr-en", "le 1er mars 2024", "March 1, 2024"),
+    ("en-fr", "on 2024-03-04", "le 4 mars 2024"),
+    ("en-de", "12/01/2024", "12.01.2024"),
+    # signs, percent, currency
+    ("en-fr", "at −5 °C", "à -5 °C"),
+    ("en-fr", "at -5 °C", "à moins 5 °C"),
+    ("fr-en", "de 10 à 12 %", "from 10 to 12 percent"),
+    ("en-tr", "50% done", "%50 tamamlandı"),
+    ("fr-en", "12 €", "€12"),
+    ("en-fr", "$12", "12 dollars"),
+    ("en-fr", "pages 3-5", "pages 3 à 5"),
+    # scales, versions, codes
+    ("en-fr", "1.5 million users", "1 500 000 utilisateurs"),
+    ("en-fr", "2 million", "2 millions"),
+    ("en-fr", "Python 3.11.7 and UTF-8", "Python 3.11.7 et UTF-8"),
+    ("en-fr", "a ratio of 16:9", "un rapport de 16:9"),
+    ("en-fr", "1½ cups", "1 1/2 tasses"),
+]
+OTHER = [
+    ("fr-en", "Il y a 12 fichiers.", "There are files.", ["number: 12 in the source, missing in the draft"]),
+    ("fr-en", "Il y a des fichiers.", "There are 12 files.", ["number: 12 in the draft, not in the source"]),
+    ("de-en", "Es sind 1.500 Stück.", "There are 1.500 pieces.", None),
+    ("fr-en", "Soit 1,5 mètre", "That is 1,5 metres", None),
+    ("fr-en", "Soit 1,5 mètre", "That is 15 metres", None),
+    ("en-fr", "at 2:30 pm", "à 2h30", None),
+    ("fr-en", "à 14h30", "at 2:30", None),
+    ("en-fr", "at -5 °C", "à 5 °C",
+     ["number: -5 in the source, missing in the draft", "number: 5 in the draft, not in the source"]),
+    ("fr-en", "12 € par mois", "$12 a month",
+     ["currency: EUR in the source, missing in the draft", "currency: USD in the draft, not in the source"]),
+    ("fr-en", "soit 10 % du prix", "that is 10 of the price", ["percent: 10 % in the source, no percent in the draft"]),
+    ("en-fr", "4 files", "quatorze fichiers", None),
+    ("en-fr", "5 and 5", "5", None),
+    ("en-ar", "13 cars", "١٢ سيارة", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pair", "source", "draft"), SAME)
+def test_the_same_numbers_pass(pair: str, source: str, draft: str) -> None:
+    assert messages(translate_check("numbers", source, draft, pair)) == []
+
+
+@pytest.mark.parametrize(("pair", "source", "draft", "said"), OTHER)
+def test_other_numbers_fail(pair: str, source: str, draft: str, said: list[str] | None) -> None:
+    verdict = translate_check("numbers", source, draft, pair)
+    assert verdict.outcome == "fail"
+    if said is not None:
+        assert messages(verdict) == said
+
+
+def test_evidence_says_where() -> None:
+    evidence = translate_check("numbers", "deux lignes", "one line\nand 77 more").evidence[0]
+    assert (evidence.line, evidence.column) == (2, 5)
+
+
+def test_numbers_in_code_addresses_and_placeholders_are_others_business() -> None:
+    source = "Voir `x = 5`, https://example.org/12, %2$s et {0}."
+    assert translate_check("numbers", source, "See it.", form="markdown").passed
+
+
+def test_values_are_read_by_language() -> None:
+    assert [number.readings[0] for number in find_numbers("1.500 und 2,5", "de")] == ["1500", "2.5"]
+    assert [number.readings[0] for number in find_numbers("1.500 and 2,500", "en")] == ["1.5", "2500"]
+
+
+@given(st.integers(0, 999), st.sampled_from(["fr", "en", "de", "es", "it", "pt", "nl", "pl", "ru"]))
+def test_a_language_spells_its_numbers(number: int, language: str) -> None:
+    from unicode_rbnf import RbnfEngine
+
+    words = RbnfEngine.for_language(language).format_number(number).text
+    assert Spelling(f"xx {words} yy", language).has(number)
+
+
+@given(st.integers(0, 10**12))
+def test_grouping_keeps_the_value(number: int) -> None:
+    for language, written in (
+        ("en", f"{number:,}"),
+        ("de", f"{number:,}".replace(",", ".")),
+        ("fr", f"{number:,}".replace(",", "\u202f")),
+    ):
+        assert [item.readings[0] for item in find_numbers(written, language)] == [str(number)]
+
+
+@given(st.decimals(0, 10**6, places=3))
+def test_a_plain_value_is_the_same_number(value: object) -> None:
+    from decimal import Decimal
+
+    assert Decimal(plain_value(f"{value:f}")) == value

@@ -1,0 +1,81 @@
+"""The parts of a Markdown block, and of a plain text, that must come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.checking import messages, run_check, translate_check
+
+SAME = [
+    "# Titre *un*",
+    "Un *mot* **fort** et `code()`  \nà la ligne.",
+    "- un\n- deux\n  - trois",
+    "| a | b |\n| --- | --- |\n| 1 | `x` |",
+    "Voir [le site](https://example.org/a) et ![photo](p.png).",
+    "Du <b>gras</b>, ~~rayé~~.",
+    "> cité\n\n1. un\n2. deux",
+    "```python\nx = 1\n```",
+]
+OTHER = [
+    ("Un *mot* fort", "A strong word", "structure: emphasis once in the source, not in the draft"),
+    ("Un mot", "A **word**", "structure: strong not in the source, once in the draft"),
+    ("`a()` et `b()`", "`a()` and b()", 'structure: code "b()" once in the source, not in the draft'),
+    ("[ici](https://a.example/x)", "[here](https://a.example/y)", None),
+    ("[ici](https://a.example/x)", "here", None),
+    ("![p](p.png)", "[p](p.png)", None),
+    ("- un\n- deux", "- one", "structure: 2 list items in the source, 1 in the draft"),
+    ("## Titre", "### Title", "structure: 1 heading 2 in the source, 0 in the draft"),
+    ("un  \ndeux", "one two", "structure: line break once in the source, not in the draft"),
+    ("un<br>deux", "one two", 'structure: tag "br" once in the source, not in the draft'),
+    ("| a | b |\n|---|---|\n| 1 | 2 |", "| a |\n|---|\n| 1 |", None),
+    ("un", "one\n\ntwo", "structure: 1 paragraph in the source, 2 in the draft"),
+    ("```\nx = 1\n```", "```\ny = 1\n```", None),
+]
+
+
+@pytest.mark.parametrize("source", SAME)
+def test_the_same_structure_passes(source: str) -> None:
+    assert messages(translate_check("structure", source, source.replace("un", "one"), form="markdown")) == []
+
+
+@pytest.mark.parametrize(("source", "draft", "said"), OTHER)
+def test_another_structure_fails(source: str, draft: str, said: str | None) -> None:
+    verdict = translate_check("structure", source, draft, form="markdown")
+    assert verdict.outcome == "fail"
+    if said:
+        assert messages(verdict)[0] == said
+
+
+def test_references_are_the_documents() -> None:
+    definitions = "[doc]: https://example.org/doc\n\n[^1]: Une note.\n"
+    known = {"source": "Voir [doc] et [^1].", "format": "markdown", "definitions": definitions}
+    assert run_check("structure", "See [the page][doc] and [^1].", **known).passed
+    lost = run_check("structure", "See the doc.", **known)
+    assert messages(lost) == [
+        'structure: link to "https://example.org/doc" once in the source, not in the draft',
+        'structure: footnote "1" once in the source, not in the draft',
+    ]
+
+
+def test_evidence_names_block_and_line() -> None:
+    verdict = translate_check("structure", "- un\n- *deux*", "- one\n- two", form="markdown")
+    assert (verdict.evidence[0].part, verdict.evidence[0].line) == ("block 2", 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "passes"),
+    [
+        ("un\n\ndeux", "one\n\ntwo", True),
+        ("un\n\ndeux", "one two", False),
+        ("- un\n- deux", "- one\n- two", True),
+        ("- un\n- deux", "- one and two", False),
+        ("Voir https://example.org/fr/a.", "See https://example.org/en/a", True),
+        ("Voir https://example.org/a.", "See it.", False),
+        ("Du <b>gras</b>", "<b>Bold</b>", True),
+        ("Du <b>gras</b>", "Bold", False),
+        ("cp <fichier>", "cp <file>", True),
+        ("Écrire à a@example.org", "Write to b@example.org", False),
+    ],
+)
+def test_plain_text(source: str, draft: str, passes: bool) -> None:
+    assert translate_check("structure", source, draft).passed is passes
