@@ -1,0 +1,64 @@
+"""`gigctl deliver`: what was signed goes out, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gigctl.commands.options import References, command, verb
+from gigctl.render.output import Output
+
+app = verb()
+
+
+@command(
+    app,
+    example="gigctl deliver acme-1\n"
+    "gigctl deliver acme-1 -o contract.zip --signer ~/.ssh/id_ed25519\n"
+    "gigctl deliver acme-2 --as branch",
+)
+def deliver(
+    refs: References,
+    out: Output,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR|FILE.zip", help="Where to (default REF.delivery).")
+    ] = None,
+    form: Annotated[str | None, typer.Option("--as", metavar="FORM", help="Of code: patches, branch or files.")] = None,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANGUAGE", help="This language alone.")] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The files that are signed whole; says what is missing.")
+    ] = False,
+    ai_statement: Annotated[
+        bool, typer.Option("--ai-statement", help="Say in the manifest what machines drafted.")
+    ] = False,
+    signer: Annotated[str | None, typer.Option("--signer", metavar="KEY", help="An SSH key that signs it.")] = None,
+    branch: Annotated[
+        str, typer.Option("--branch", metavar="NAME", help="The branch's name (default gigctl/REF).")
+    ] = "",
+) -> None:
+    """Write what was signed, with its manifest.
+
+    Refuses while a task is unsigned, and never overwrites. A file goes out whole: of a document whose last paragraph
+    is unsigned there is no part. The manifest's hash that is printed is what a client needs for verify --sha256.
+    """
+    from gigctl.config import load_settings
+    from gigctl.flow.deliver import Options, deliver
+    from gigctl.flow.desk import open_desk
+    from gigctl.flow.references import expand_dash
+    from gigctl.render.delivery import json_delivery, render_delivery
+
+    words = expand_dash(refs, sys.stdin if "-" in refs else None)
+    with open_desk() as desk:
+        if signer is None and form != "branch":
+            signer = load_settings(desk.paths.config_file, os.environ).settings.signer
+        options = Options(output, form, tuple(to or ()), partial, ai_statement, signer or "", branch)
+        done = deliver(desk, words, options)
+    items = [json_delivery(one) for one in done]
+    text = "\n".join(map(render_delivery, done))
+    out.changed("delivery", items, text, [one.path for one in done])
+    if done and not done[0].manifest.git.get("branch"):
+        out.next(f"gigctl verify {done[0].path}")

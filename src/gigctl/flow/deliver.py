@@ -1,0 +1,180 @@
+"""`deliver`: what was signed becomes files, assembled from the sources and the signed contents alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from gigctl.crafts.registry import get_craft
+from gigctl.errors import LedgerError, UsageError, WaitsForHuman
+from gigctl.flow import assembly, series
+from gigctl.flow.desk import Desk
+from gigctl.flow.manifest import MANIFEST, SIGNATURE, Manifest
+from gigctl.flow.parcel import Delivered, Parcel, listed, write_parcel
+from gigctl.flow.selection import Wanted, list_wanted, refuse_unsigned
+from gigctl.flow.signoffs import Signed, list_ai_use, load_signed, to_signoff
+from gigctl.ledger import gigs
+from gigctl.ledger.store import Tx
+from gigctl.model import Change, Content
+from gigctl.records import GigRecord, TaskRecord
+from gigctl.system import clock
+from gigctl.system.git import Store, check_branch_name
+
+__all__ = ["Delivered", "Form", "Options", "deliver"]
+
+Form = Literal["files", "patches", "branch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to deliver. `output` None is a folder `REF.delivery` here; `form` None the craft's own (code of a repository:
+    patches); `languages` none: all; `branch` the name of one, `gigctl/REF` where it is empty."""
+
+    output: Path | None = None
+    form: str | None = None
+    languages: tuple[str, ...] = ()
+    partial: bool = False
+    ai_statement: bool = False
+    signer: str = ""
+    branch: str = ""
+
+
+def deliver(desk: Desk, words: Sequence[str], options: Options) -> list[Delivered]:
+    """Writes what was signed and records it. All gigs are prepared before the first is written.
+
+    Raises WaitsForHuman while a task is unsigned, UsageError where something is in the way, LedgerError where what is
+    there is not what was signed.
+    """
+    _check_options(options)
+    with desk.ledger.reading() as tx:
+        wanted = list_wanted(tx, words, options.languages)
+        if options.output is not None and len(wanted) > 1:
+            raise UsageError(f"-o names one place, and {len(wanted)} gigs were named", "deliver them one by one")
+        parcels = [_prepare(tx, desk, one, options) for one in wanted]
+    return [write_parcel(desk, parcel, options.output, options.signer) for parcel in parcels]
+
+
+def _check_options(options: Options) -> None:
+    if options.form is not None and options.form not in get_args(Form):
+        raise UsageError(f"--as {options.form}: expected files, patches or branch")
+    if options.branch and options.form != "branch":
+        raise UsageError("--branch names a branch, and none is delivered", "--as branch")
+    if options.output is None:
+        return
+    if options.form == "branch":
+        raise UsageError("a branch is made in the client's repository: -o has nothing to write", "--branch names it")
+    if options.output.name == "-" or options.output.suffix.lower() in (".csv", ".jsonl", ".tsv", ".tar", ".gz", ".tgz"):
+        raise UsageError(f"{options.output}: a delivery is a folder, or a zip by its ending .zip")
+
+
+def _prepare(tx: Tx, desk: Desk, wanted: Wanted, options: Options) -> Parcel:
+    """The files, from the sources and the signed contents alone, and the manifest that tells of them."""
+    gig = wanted.gig
+    ready = [load_signed(tx, task) for task in refuse_unsigned(wanted, partial=options.partial)]
+    form = _form(gig, wanted.chosen, options)
+    documents, delivered = _documents(tx, wanted, ready)
+    on_tree = [one for one in ready if get_craft(one.task.craft).ON_TREE]
+    made, git, commit = _tree_files(tx, desk, gig, on_tree, form, options) if on_tree else ([], {}, "")
+    files = [*documents, *made]
+    delivered |= {one.task.id for one in on_tree}
+    signed = tuple(one for one in ready if one.task.id in delivered)
+    if not signed:
+        raise WaitsForHuman(f"{gig.ref} is not delivered: no file of it is signed as a whole",
+                            f"gigctl queue -c {gig.client}")  # fmt: skip
+    written = [change for change in files if change.data is not None]
+    assembly.check_paths([*(change.path for change in written), MANIFEST, SIGNATURE])
+    manifest = _manifest(tx, desk, wanted, signed, files, form)
+    manifest = replace(manifest, git=git, ai_use=list_ai_use(tx, signed) if options.ai_statement else None)
+    return Parcel(gig, signed, tuple(written), manifest, commit)
+
+
+def _form(gig: GigRecord, chosen: Sequence[TaskRecord], options: Options) -> Form:
+    """Raises UsageError where the work has no such form."""
+    on_tree = any(get_craft(task.craft).ON_TREE for task in chosen)
+    default: Form = "patches" if on_tree and gig.repository else "files"
+    form: Form = next((known for known in get_args(Form) if known == options.form), default)
+    if form != "files" and not on_tree:
+        raise UsageError(f"--as {form}: {gig.ref} is {gig.craft}, and files are its one form")
+    if form == "branch" and not gig.repository:
+        raise UsageError(f"--as branch: {gig.ref} has no repository", "--as files, or --as patches")
+    if form == "branch" and not all(get_craft(task.craft).ON_TREE for task in chosen):
+        raise UsageError(
+            f"--as branch: {gig.ref} has texts too, which no branch can hold", "--as patches, or --as files"
+        )
+    return form
+
+
+def _documents(tx: Tx, wanted: Wanted, ready: Sequence[Signed]) -> tuple[list[Change], set[int]]:
+    """The files that hold nothing but what was chosen and signed, and the tasks that are in them."""
+    contents = {one.task.id: one.content for one in ready if not get_craft(one.task.craft).ON_TREE}
+    made = [task for task in wanted.every if not get_craft(task.craft).ON_TREE]
+    if not made:
+        return [], set()
+    assembled = assembly.assemble(tx, wanted.gig, made, contents, wanted.languages)
+    kept = [change for change in assembled.files if _is_whole(assembled.holds[change.path], contents, wanted)]
+    delivered = {task for change in kept for task in assembled.holds[change.path]}
+    _refuse_lost(wanted, ready, assembled, delivered)
+    return kept, delivered
+
+
+def _is_whole(holds: frozenset[int], contents: dict[int, Content], wanted: Wanted) -> bool:
+    """A file in which nobody had anything to do goes along only with the whole gig."""
+    return holds <= contents.keys() and (bool(holds) or not wanted.named)
+
+
+def _refuse_lost(wanted: Wanted, ready: Sequence[Signed], assembled: assembly.Assembled, delivered: set[int]) -> None:
+    somewhere = {task for holds in assembled.holds.values() for task in holds}
+    for one in ready:
+        if get_craft(one.task.craft).ON_TREE or one.task.id in delivered:
+            continue
+        if one.task.id not in somewhere:
+            raise LedgerError(f"{one.task.ref} is signed, and no file of {wanted.gig.ref} has a place for it",
+                              f"gigctl show {one.task.ref}")  # fmt: skip
+        if wanted.named:
+            path = next(path for path, holds in assembled.holds.items() if one.task.id in holds)
+            others = len(assembled.holds[path]) - 1
+            raise UsageError(f"{one.task.ref} is a part of {path} with {others} more: a file is delivered whole",
+                             f"gigctl deliver {wanted.gig.ref}")  # fmt: skip
+
+
+def _tree_files(
+    tx: Tx, desk: Desk, gig: GigRecord, signed: Sequence[Signed], form: Form, options: Options
+) -> tuple[list[Change], dict[str, str], str]:
+    """Files, what the manifest says of git, and the commit of a branch."""
+    store = Store.open(desk.store)
+    built = series.build_series(tx, store, gig, signed)
+    git = dict(built.known())
+    if form == "files":
+        return series.changed_files(store, built), git, ""
+    if form == "patches":
+        return series.patch_files(store, built), git, ""
+    name = options.branch or f"gigctl/{gig.ref}"
+    check_branch_name(store, name)
+    commit = series.commit_series(store, built)
+    return [], git | {"branch": name, "commit": commit}, commit
+
+
+def _manifest(
+    tx: Tx, desk: Desk, wanted: Wanted, signed: Sequence[Signed], files: Sequence[Change], form: Form
+) -> Manifest:
+    gig = wanted.gig
+    given = {one.task.id for one in signed}
+    missing = tuple(task.ref for task in wanted.every if task.id not in given)
+    sources = ((source.name, hashlib.sha256(source.data).hexdigest()) for source in gigs.list_sources(tx, gig.id))
+    return Manifest(
+        ledger=tx.ledger_id,
+        gig=gig.ref,
+        title=gig.title,
+        form=form,
+        created=clock.to_text(desk.now()),
+        partial=bool(missing),
+        languages=tuple(language for language in wanted.languages if any(o.task.language == language for o in signed)),
+        sources=tuple(sorted(sources)),
+        files=tuple(map(listed, (change for change in files if change.data is not None))),
+        deleted=tuple(change.path for change in files if change.data is None),
+        missing=missing,
+        signoffs=tuple(map(to_signoff, signed)),
+    )

@@ -1,0 +1,154 @@
+"""A delivery that is ready: written whole or not at all, and recorded in the same breath."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gigctl.errors import ConfigError, UsageError, WaitsForHuman
+from gigctl.flow import signers
+from gigctl.flow.desk import Desk
+from gigctl.flow.manifest import MANIFEST, SIGNATURE, DeliveredFile, Manifest
+from gigctl.flow.signoffs import Signed
+from gigctl.flow.verify import verify
+from gigctl.ledger import deliveries, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import EXECUTABLE, REGULAR, Change
+from gigctl.records import GigRecord
+from gigctl.system.archive import zip_bytes
+from gigctl.system.files import new_file, new_folder
+from gigctl.system.git import Store, add_branch
+
+__all__ = ["Delivered", "Parcel", "listed", "write_file", "write_parcel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """`sha256` is the manifest's; `found` where the files were written before and only the record was missing."""
+
+    path: str
+    manifest: Manifest
+    sha256: str
+    signer: str = ""  # fingerprint of the key that signed the manifest
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A delivery that is ready to be written."""
+
+    gig: GigRecord
+    signed: tuple[Signed, ...]
+    files: tuple[Change, ...]
+    manifest: Manifest
+    commit: str = ""
+
+    @property
+    def data(self) -> bytes:
+        return self.manifest.to_bytes()
+
+
+def listed(change: Change) -> DeliveredFile:
+    mode = EXECUTABLE if change.mode == EXECUTABLE else REGULAR
+    return DeliveredFile(change.path, change.sha256 or "", len(change.data or b""), mode)
+
+
+def write_parcel(desk: Desk, parcel: Parcel, output: Path | None, key: str) -> Delivered:
+    """Raises UsageError where something has that name, unless it is this delivery and only its record is missing."""
+    if parcel.commit:
+        return _hand_over(desk, parcel, key)
+    target = output or Path(f"{parcel.gig.ref}.delivery")
+    if os.path.lexists(target):
+        if (found := _find_unrecorded(desk, parcel, target, key)) is not None:
+            return found
+        raise UsageError(f"{target} is already there, and nothing is overwritten",
+                         f"-o {_free_name(target)}, or move it away")  # fmt: skip
+    data = parcel.data
+    extra = [Change(MANIFEST, REGULAR, data)]
+    if key:
+        extra.append(Change(SIGNATURE, REGULAR, signers.sign(data, key).encode()))
+    _write_files(desk, parcel, target, [*parcel.files, *extra])
+    signer = signers.fingerprint(key) if key else ""
+    return Delivered(str(target), parcel.manifest, hashlib.sha256(data).hexdigest(), signer)
+
+
+def _write_files(desk: Desk, parcel: Parcel, target: Path, files: Sequence[Change]) -> None:
+    """The name is taken inside the transaction that records it: killed before, nothing was delivered; killed between
+    the two, a whole delivery lies there unrecorded, which the same command finds (`_find_unrecorded`)."""
+    if target.suffix.lower() == ".zip":
+        packed = zip_bytes((file.path, file.data or b"", file.mode == EXECUTABLE) for file in files)
+        with desk.ledger.writing() as tx:
+            _record(tx, parcel, parcel.data)
+            new_file(target, packed)
+        return
+    with ExitStack() as stack:
+        folder = stack.enter_context(new_folder(target))
+        for file in files:
+            write_file(folder, file)
+        with desk.ledger.writing() as tx:
+            _record(tx, parcel, parcel.data)
+            stack.close()
+
+
+def write_file(folder: Path, file: Change) -> None:
+    place = folder / os.fsdecode(file.path.encode("utf-8", "surrogateescape"))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        mode = 0o777 if file.mode == EXECUTABLE else 0o666
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "wb") as out:
+            out.write(file.data or b"")
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        raise ConfigError(f"can't write {file.path!a} of the delivery: {error.strerror}",
+                          "choose another place with -o; nothing was delivered") from error  # fmt: skip
+
+
+def _record(tx: Tx, parcel: Parcel, manifest: bytes) -> None:
+    """In the ledger, if every signature still stands: the files were made a moment ago."""
+    now = [tasks.get_task_by_id(tx, one.task.id) for one in parcel.signed]
+    for task, one in zip(now, parcel.signed, strict=True):
+        if (task.state, task.signed_id, task.input_hash) != ("signed", one.task.signed_id, one.task.input_hash):
+            raise WaitsForHuman(f"{task.ref} changed while it was being delivered", f"gigctl show {task.ref}")
+    form, partial = parcel.manifest.form, parcel.manifest.partial
+    deliveries.add_delivery(tx, parcel.gig, now, form=form, manifest=manifest, partial=partial)
+
+
+def _hand_over(desk: Desk, parcel: Parcel, key: str) -> Delivered:
+    """As a branch in the client's repository; the manifest stays in the ledger, for nothing is put beside the work."""
+    if key:
+        raise UsageError("a branch has no manifest beside it that a key could sign", "--as patches --signer KEY")
+    repository = Path(parcel.gig.repository)
+    with desk.ledger.writing() as tx:
+        _record(tx, parcel, parcel.data)
+        add_branch(Store.open(desk.store), repository, parcel.manifest.git["branch"], parcel.commit)
+    return Delivered(str(repository), parcel.manifest, hashlib.sha256(parcel.data).hexdigest())
+
+
+def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Delivered | None:
+    """What lies at the target, if it is this very delivery, whole, and only the record of it is missing."""
+    seen = verify(target)
+    if not seen.ok or seen.manifest is None or seen.sha256 is None:
+        return None
+    if replace(seen.manifest, created="") != replace(parcel.manifest, created=""):
+        return None
+    if bool(key) != (seen.signer is not None):
+        return None
+    with desk.ledger.writing() as tx:
+        if any(old.manifest_sha256 == seen.sha256 for old in deliveries.list_deliveries(tx, parcel.gig)):
+            return None
+        _record(tx, parcel, seen.manifest.to_bytes())
+    signer = seen.signer.fingerprint if seen.signer else ""
+    return Delivered(str(target), seen.manifest, seen.sha256, signer, found=True)
+
+
+def _free_name(target: Path) -> Path:
+    """The next name of the kind that is free."""
+    stem, suffix = (target.stem, target.suffix) if target.suffix.lower() == ".zip" else (target.name, "")
+    names = (target.with_name(f"{stem}-{n}{suffix}") for n in range(2, 1000))
+    return next((name for name in names if not os.path.lexists(name)), target.with_name(f"{stem}-new{suffix}"))
