@@ -67,9 +67,10 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "completion": Entry("completion", "Completion for bash, zsh or fish."),
     },
 }
+START_PAGE = "today"
+"""The command that `gigctl` alone stands for; it is in no list."""
 COMMANDS: dict[str, Entry] = {name: entry for group in HEADINGS.values() for name, entry in group.items()}
-START_PAGE = ("--help",)
-"""The words that `gigctl` alone stands for."""
+COMMANDS[START_PAGE] = Entry("today", "What waits for you, what is due, what runs.")
 
 
 COMPLETION = "_GIGCTL_COMPLETE"
@@ -169,7 +170,9 @@ def _run(words: list[str], state: dict[str, Any]) -> None:
     command = root()
     if COMPLETION in os.environ:
         _complete(command)
-    with command.make_context("gigctl", words or list(START_PAGE), obj=state) as ctx:
+    if not words or (words[0].startswith("-") and words[0] not in ("--help", "--version")):
+        words = [START_PAGE, *words]
+    with command.make_context("gigctl", words, obj=state) as ctx:
         command.invoke(ctx)
 
 

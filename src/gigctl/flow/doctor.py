@@ -17,7 +17,7 @@ from typing import Literal
 from gigctl.config import load_agents, load_settings
 from gigctl.errors import GigctlError
 from gigctl.paths import Paths
-from gigctl.system import proc
+from gigctl.system import proc, sandbox
 
 __all__ = ["Finding", "examine"]
 
@@ -48,7 +48,7 @@ class Finding:
 def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
     """Everything, the needed first. Nothing is written."""
     looks: tuple[Callable[[Paths, Mapping[str, str]], Finding], ...] = (
-        _python, _git, _ledger, _settings, _agents, _embedded, _room, _ssh, _editor, _language, _terminal,
+        _python, _git, _sandbox, _ledger, _settings, _agents, _embedded, _room, _ssh, _editor, _language, _terminal,
     )  # fmt: skip
     return [look(paths, env) for look in looks]
 
@@ -76,6 +76,14 @@ def _ssh(_: Paths, __: Mapping[str, str]) -> Finding:
     if found and (int(found[1]), int(found[2])) < _OLDEST_SSH:
         return Finding("ssh-keygen", "limited", f"{found[0]} can't sign files", how)
     return Finding("ssh-keygen", "ok", found[0].replace("_", " ") if found else "found")
+
+
+def _sandbox(_paths: Paths, _env: Mapping[str, str]) -> Finding:
+    """A whole sandbox is really made and something run in it."""
+    found = sandbox.probe()
+    if isinstance(found, sandbox.Missing):
+        return Finding("sandbox", "limited", f"{found.reason}: no check and no agent runs a program", found.hint)
+    return Finding("sandbox", "ok", f"bubblewrap {found.version}, tried")
 
 
 def _ledger(paths: Paths, _: Mapping[str, str]) -> Finding:

@@ -39,6 +39,7 @@ _CHECKS = {
     "empty": True,
     "repeated": True,
     "ending": True,
+    "terms": True,
     "length": False,  # a heading may well be twice as long in another language
 }
 
