@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +11,15 @@ from gigctl.commands.words import filtered_references, references
 from gigctl.config import load_settings
 from gigctl.errors import UsageError, worst_exit_code
 from gigctl.flow.desk import Desk, open_desk
+from gigctl.flow.dispatch import Rested
+from gigctl.flow.pool import GRACE_SECONDS
 from gigctl.flow.run import Plan, RunOptions, RunResult, carry_out, plan_run, resolve_default
 from gigctl.render.output import Output
 from gigctl.render.runs import json_rested, render_ends, render_plan, state_of
 from gigctl.values import parse_usd
 
 app = verb()
+STOPPING = f"stopping: calls in flight have {GRACE_SECONDS:.0f} s to finish; once more abandons them"
 
 
 @command(
@@ -30,7 +33,9 @@ def run(
     agent: Annotated[
         str | None, typer.Option("--agent", "-a", metavar="AGENT[,FALLBACK...]", help="Who drafts, in turn.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="How many at once.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="How many at once with each agent.")
+    ] = None,
     repair: Annotated[
         int | None, typer.Option("--repair", min=0, max=20, help="How often a failed draft is asked for again.")
     ] = None,
@@ -61,7 +66,7 @@ def run(
         settings = load_settings(desk.paths.config_file, desk.environ).settings
         options = RunOptions(
             agents=tuple((vs or agent or "").split(",")) if vs or agent else None, wanted_all=vs is not None,
-            drafts=drafts, repairs=repair if repair is not None else settings.repair, jobs=jobs or settings.jobs,
+            drafts=drafts, repairs=repair, usual_repairs=settings.repair, jobs=jobs or settings.jobs,
             max_cost=parse_usd(max_cost, settings.rates) if max_cost else settings.max_cost,
             max_cost_each=parse_usd(max_cost_each, settings.rates) if max_cost_each else None, fresh=fresh,
             retry_failed=retry_failed, retry_unknown=retry_unknown, unsafe_no_sandbox=unsafe_no_sandbox,
@@ -86,27 +91,35 @@ def _go(desk: Desk, out: Output, plan: Plan, options: RunOptions, *, ask: bool, 
     out.say(render_plan(plan))
     if ask and not out.confirm(f"Run these {len(plan.tasks)} tasks?", "-y"):
         return 0
+    for name, when in plan.overspent.items():
+        out.warn(f"{name} cost more than it could on {when[:10]}: are its price and its limits right?")
     result = _carry_out(desk, out, plan, options)
+    if result.failure is not None:
+        raise result.failure
+    if result.next_command is not None:
+        out.next(result.next_command)
     return worst_exit_code(result.codes)
 
 
 def _carry_out(desk: Desk, out: Output, plan: Plan, options: RunOptions) -> RunResult:
+    """Under `--jsonl` each task is a line as soon as it is at rest."""
     from gigctl.render.progress import Progress
 
-    items = []
+    items: list[dict[str, Any]] = []
+    refs: list[str] = []
     out.unfinished = True
     with Progress(out, len(plan.tasks)) as progress:
 
-        def told(end: object, result: RunResult) -> None:
-            progress.show(state_of(result, len(plan.tasks)))
-            if out.machine:
+        def told(end: Rested, result: RunResult) -> None:
+            progress.show(state_of(result))
+            refs.append(end.ref)
+            if out.jsonl:
+                out.line(json_rested(end))
+            elif out.json:
                 items.append(json_rested(end))
 
-        result = carry_out(desk, plan, options, told)
-        progress.show(state_of(result, len(plan.tasks)))
+        result = carry_out(desk, plan, options, told, lambda: out.say(STOPPING))
+        progress.show(state_of(result))
     out.unfinished = False
-    refs = [str(item["ref"]) for item in items]
-    out.changed("run", items, render_ends(result, out.terminal), refs)
-    for command_ in result.next_commands:
-        out.next(command_)
+    out.changed("run", items, render_ends(result), refs)
     return result

@@ -11,9 +11,9 @@ from gigctl.flow.current import settle_current
 from gigctl.ledger import gigs, revisions, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckContext, CheckSpec, Content, Verdict
-from gigctl.records import TaskRecord
+from gigctl.records import RevisionRecord, TaskRecord
 
-__all__ = ["Question", "check_revision", "load_question", "record_verdicts"]
+__all__ = ["Question", "check_revision", "is_answered", "load_question", "record_verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,16 @@ def load_question(tx: Tx, task: TaskRecord, revision: int, *, unsafe_no_sandbox:
     marks = work.fingerprints(content, specs, context)
     known = tuple(_known(tx, spec, mark) for spec, mark in zip(specs, marks, strict=True))
     return Question(content, specs, context, known)
+
+
+def is_answered(tx: Tx, task: TaskRecord, revision: RevisionRecord) -> bool:
+    """Whether the verdicts of a revision are those of today's checks on it, with what these may know today."""
+    gig = gigs.get_gig_by_id(tx, task.gig_id)
+    specs = asking.list_specs(gig, task.craft)
+    context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
+    marks = work.fingerprints(revisions.get_content(tx, revision.id), specs, context)
+    asked = [(spec.name, spec.required, mark) for spec, mark in zip(specs, marks, strict=True)]
+    return asked == [(verdict.name, verdict.required, verdict.fingerprint) for verdict in revision.verdicts]
 
 
 def _known(tx: Tx, spec: CheckSpec, mark: str) -> Verdict | None:

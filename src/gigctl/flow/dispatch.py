@@ -5,8 +5,10 @@ The collector is the one that writes the ledger while a run lives. Everything th
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -16,14 +18,23 @@ from gigctl.agents.base import Agent, AgentError
 from gigctl.agents.registry import agent_version_hash, open_agent
 from gigctl.crafts.base import MalformedAnswer
 from gigctl.crafts.registry import get_craft
-from gigctl.errors import ConfigError, GigctlError
-from gigctl.flow import asking, checking, work
+from gigctl.errors import (
+    AgentFailed,
+    BudgetError,
+    ConfigError,
+    GateError,
+    GigctlError,
+    PolicyError,
+    TemporaryError,
+    WaitsForHuman,
+)
+from gigctl.flow import asking, checking, policy, work
 from gigctl.flow.current import settle_current
 from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, load_situation
 from gigctl.flow.pool import Pool, Writer
-from gigctl.flow.steps import STOPPED, Assess, Attempt, Done, Review, Step, Wait, next_steps
-from gigctl.ledger import attempts, gigs, limits, revisions, rounds, tasks
+from gigctl.flow.steps import STOPPED, YOURS, Assess, Attempt, Done, Review, Step, Wait, next_steps
+from gigctl.ledger import attempts, clients, gigs, limits, revisions, rounds, runs, tasks
 from gigctl.ledger.attempts import NoRoom, Settlement
 from gigctl.ledger.runs import Run
 from gigctl.ledger.store import Tx
@@ -36,7 +47,9 @@ PAUSE_SECONDS = 1.0
 """Before an agent is asked again: doubled with each try, and spread so that many do not come back at once."""
 LONGEST_PAUSE = 60.0
 PATIENCE_SECONDS = 120.0
-"""How long a `retry-after` or a rate limit is waited out, before the task is left for later."""
+"""How long a `retry-after` is waited out. An agent that asks for more is out of this run's reach until then."""
+RECOVERY_SECONDS = 5.0
+"""How often who waits for room under a cap or a limit looks whether a dead run holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +59,9 @@ class RunOptions:
     agents: tuple[str, ...] | None = None
     wanted_all: bool = False
     drafts: int | None = None
-    repairs: int | None = None
-    jobs: int | None = None
+    repairs: int | None = None  # None: as the open round has it, in a new one as `usual_repairs`
+    usual_repairs: int = 2
+    jobs: int = 1
     max_cost: int | None = None
     max_cost_each: int | None = None
     fresh: bool = False
@@ -68,11 +82,6 @@ class Rested:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Later:
     """Not now: again in so many seconds."""
 
@@ -81,17 +90,19 @@ class _Later:
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """Somebody else has the slot."""
+    """The step is not what is next any more: another run took it, or something changed meanwhile."""
 
 
 @dataclass
 class Collector:
-    """Drives tasks until nothing is left to do on them. `told` hears of each task that has come to rest."""
+    """Drives tasks until nothing is left to do on them. `told` hears of each task that has come to rest, `stopping`
+    of the first Ctrl-C."""
 
     desk: Desk
     run: Run
     options: RunOptions
     told: Callable[[Rested], None]
+    stopping: Callable[[], None] = lambda: None
     codes: set[int] = field(default_factory=set)
     stopped: dict[str, str] = field(default_factory=dict)  # agent → why this run can't use it any more
     over_budget: str = ""
@@ -99,16 +110,20 @@ class Collector:
     def __post_init__(self) -> None:
         self._writer = Writer(self.desk.ledger)
         self._agents: dict[str, Agent] = {}
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._versions: dict[str, int] = {}
+        self._held: dict[str, float] = {}  # agent → until when (monotonic)
+        self._broke: dict[int, str] = {}  # task → the cap that it has reached
+        self._all_broke = ""
         self._stack = AsyncExitStack()
-        self._pool: Pool[int] = Pool(self.options.jobs or 1, self._drive)
+        self._pool: Pool[int] = Pool(self.options.jobs, self._drive, self.stopping)
 
-    async def dispatch(self, task_ids: Iterable[int]) -> None:
-        """Until all tasks are at rest, or the user stops it."""
+    async def dispatch(self, lanes: Iterable[Iterable[int]]) -> None:
+        """Until all tasks are at rest, or the user stops it. Each lane of task ids has its own workers."""
         async with self._stack:
-            await self._pool.run(task_ids)
+            await self._pool.run(lanes)
             self._writer.flush()
-        if self._pool.stopping.is_set() and not self.over_budget:
+        if self._pool.interrupted:
             self.codes.add(130)
 
     # --- one task ---
@@ -116,72 +131,78 @@ class Collector:
     async def _drive(self, task_id: int) -> None:
         """Takes a task's steps until none is left that a run can take."""
         reason = ""
-        while not self._pool.stopping.is_set():
+        while True:
             situation = self._look(task_id)
             steps = next_steps(situation.task_facts, situation.round_facts)
-            step = steps[0]
-            if isinstance(step, Assess):
-                await self._assess(situation, step)
-            elif isinstance(step, Attempt):
-                reason = await self._attempt(situation, step)
-                if reason.startswith("budget"):
-                    await self._rest(situation, Wait("later"), reason)
-                    return
-            else:
-                await self._rest(situation, step, reason)
+            if not isinstance(steps[0], (Attempt, Assess)):
+                await self._rest(situation, steps[0], self._broke.get(task_id) or self._all_broke or reason)
                 return
+            if self._pool.stopping.is_set():
+                steps = [step for step in steps if isinstance(step, Assess)]
+                if not steps:
+                    return
+            said = await self._pool.together(self._take(situation, step) for step in steps)
+            reason = next(filter(None, said), "")
 
     def _look(self, task_id: int) -> Situation:
         with self.desk.ledger.reading() as tx:
-            return load_situation(
-                tx, task_id, run=self.run.id, stopped=frozenset(self.stopped),
-                retry_unknown=self.options.retry_unknown,
-            )  # fmt: skip
+            return self._situation(tx, task_id)
+
+    def _situation(self, tx: Tx, task_id: int) -> Situation:
+        now = time.monotonic()
+        return load_situation(
+            tx, task_id, run=self.run.id, stopped=self.stopped, retry_unknown=self.options.retry_unknown,
+            held=[name for name, until in self._held.items() if until > now],
+            broke=bool(self._all_broke) or task_id in self._broke,
+        )  # fmt: skip
+
+    async def _take(self, situation: Situation, step: Step) -> str:
+        """A word of what went wrong, for the person; the empty string where nothing did."""
+        if isinstance(step, Attempt):
+            return await self._attempt(situation, step)
+        assert isinstance(step, Assess)  # noqa: S101
+        await self._assess(situation, step)
+        return ""
 
     async def _rest(self, situation: Situation, end: Step, reason: str) -> None:
         """Writes the state in which the task waits, and tells."""
         task = situation.task
         spent, verdicts = await self._writer.commit(lambda tx: _put_to_rest(tx, task, end, self.run.id))
-        self._count(end, verdicts)
+        self.codes |= _codes(end, verdicts)
         self.told(Rested(task.ref, end, verdicts, reason, spent))
-
-    def _count(self, end: Step, verdicts: tuple[Verdict, ...]) -> None:
-        if isinstance(end, Review) and any(verdict.gates for verdict in verdicts):
-            self.codes.add(1)
-        elif isinstance(end, Done) and end.why == "failed":
-            self.codes.add(4)
-        elif isinstance(end, Wait) and end.why in ("unknown", "later"):
-            self.codes.add(75)
-        elif isinstance(end, Wait) and end.why == "stopped":
-            self.codes.add(4)
 
     # --- one call ---
 
     async def _attempt(self, situation: Situation, step: Attempt) -> str:
-        """One call and what came of it, in the ledger; a word of what went wrong, for the person."""
+        """One call and what came of it, in the ledger; a word of what went wrong."""
         try:
             agent = await self._open(step.agent)
-        except ConfigError as error:
-            self.stopped[step.agent] = error.message
-            self.codes.add(error.exit_code)
-            return error.message
-        with self.desk.ledger.reading() as tx:
-            request = self._request(tx, situation, step)
+            with self.desk.ledger.reading() as tx:
+                request = self._request(tx, situation, step)
+        except (AgentError, ConfigError, PolicyError) as error:
+            return self._stop_agent(step.agent, error)
         if step.again and step.tries:
             await self._pool.pause(_pause(step.tries))
         begun = await self._begin(situation, step, agent, request)
-        if isinstance(begun, str):
-            return begun
-        if not isinstance(begun, _Begun):
-            return ""
-        return await self._call(situation.task, begun.attempt, agent, request)
+        if not isinstance(begun, int):
+            return begun or ""
+        return await self._call(situation.task, begun, agent, request)
+
+    def _stop_agent(self, name: str, error: AgentError | GigctlError) -> str:
+        """Not asked any more in this run."""
+        self.stopped[name] = error.message
+        if isinstance(error, GigctlError):
+            self.codes.add(error.exit_code)
+        return error.message
 
     async def _open(self, name: str) -> Agent:
-        if name not in self._agents:
-            entry = self._entry(name)
-            agent = open_agent(entry, environ=self.desk.environ, unsafe_no_sandbox=self.options.unsafe_no_sandbox)
-            await self._stack.enter_async_context(agent)
-            self._agents[name] = agent
+        """Opened once, by whoever needs it first."""
+        async with self._opening[name]:
+            if name not in self._agents:
+                entry = self._entry(name)
+                unsafe = self.options.unsafe_no_sandbox
+                agent = open_agent(entry, environ=self.desk.environ, unsafe_no_sandbox=unsafe)
+                self._agents[name] = await self._stack.enter_async_context(agent)
         return self._agents[name]
 
     def _entry(self, name: str) -> AgentEntry:
@@ -191,7 +212,10 @@ class Collector:
         return entry
 
     def _request(self, tx: Tx, situation: Situation, step: Attempt) -> Request:
+        """Raises PolicyError: a round may be older than its client's wall."""
         assert situation.round is not None  # noqa: S101
+        client = clients.get_client_by_id(tx, situation.task.client_id)
+        policy.check_chain(client, (step.agent,), self.desk.agents)
         gig = gigs.get_gig_by_id(tx, situation.task.gig_id)
         slot = situation.round.slots.index(step.slot) + 1
         mends = situation.attempts.get(step.mends) if step.mends is not None else None
@@ -201,73 +225,80 @@ class Collector:
     def _store(self, task: TaskRecord) -> Path | None:
         return self.desk.store if task.input_base is not None else None
 
-    async def _begin(self, situation: Situation, step: Attempt, agent: Agent, request: Request) -> _Begun | _Lost | str:
-        """The intent, once limits and money allow it; or why there is none."""
+    async def _begin(self, situation: Situation, step: Attempt, agent: Agent, request: Request) -> int | str | None:
+        """The intent's id, once limits and money allow it; or why there is none (None: look again)."""
         bound = agent.bound(request)
-        patience = time.monotonic() + PATIENCE_SECONDS
-        tokens = request.prompt_bytes // 4 + request.max_output
+        looked = time.monotonic()
         while not self._pool.stopping.is_set():
-            found = await self._writer.commit(
-                lambda tx: self._claim(tx, situation, step, agent.entry, request, bound, tokens)
-            )
-            if isinstance(found, NoRoom):
-                if not found.wait:
-                    return self._out_of_budget(found)
-                found = _Later(0.1)
-            if not isinstance(found, _Later):
+            found = await self._writer.commit(lambda tx: self._claim(tx, situation, step, agent.entry, request, bound))
+            if isinstance(found, int):
                 return found
-            if time.monotonic() + found.seconds > patience:
-                return f"{step.agent} asks to wait {found.seconds:.0f} s"
-            await self._pool.pause(min(found.seconds, 5.0))
-        return _Lost()
+            if isinstance(found, _Lost):
+                return None
+            if isinstance(found, NoRoom) and not found.wait:
+                return self._out_of_budget(situation.task, found)
+            seconds = found.seconds if isinstance(found, _Later) else 0.1
+            if seconds > PATIENCE_SECONDS:
+                self._held[step.agent] = time.monotonic() + seconds
+                return f"{step.agent} asks to be left alone for {seconds:.0f} s"
+            if time.monotonic() - looked > RECOVERY_SECONDS:
+                runs.recover(self.desk.ledger)
+                looked = time.monotonic()
+            await self._pool.pause(min(seconds, RECOVERY_SECONDS))
+        return None
 
     def _claim(
-        self, tx: Tx, situation: Situation, step: Attempt, entry: AgentEntry, request: Request, bound: int | None,
-        tokens: int,
-    ) -> _Begun | _Later | _Lost | NoRoom:  # fmt: skip
-        """In one transaction: the slot, the agent's limits, the money, the intent."""
+        self, tx: Tx, situation: Situation, step: Attempt, entry: AgentEntry, request: Request, bound: int | None
+    ) -> int | _Later | _Lost | NoRoom:
+        """In one transaction: the slot, whether the step is still next, the money, the agent's limits, the intent."""
         task = situation.task
         if not rounds.claim_slot(tx, step.slot, self.run.id):
+            return _Lost()
+        now = self._situation(tx, task.id)
+        if now.task.input_n != task.input_n or step not in next_steps(now.task_facts, now.round_facts):
             return _Lost()
         no_room = attempts.find_no_room(tx, run=self.run.id, task=task, slot=step.slot, amount=bound)
         if no_room is not None:
             return no_room
+        tokens = request.prompt_bytes // 4 + request.max_output
         wait = limits.take_turn(tx, entry, int(self.desk.now().timestamp() * 1e6), tokens)
         if wait > 0:
             return _Later(wait)
         sha = attempts.put_request(tx, tasks.owner_of(task), request)
-        attempt = attempts.begin_attempt(
+        return attempts.begin_attempt(
             tx, task, run=self.run.id, slot=step.slot, agent=entry.name, version=self._version(tx, entry), request=sha,
             reserved=bound, sample=request.sample, mends=step.mends,
         )  # fmt: skip
-        return _Begun(attempt)
 
     def _version(self, tx: Tx, entry: AgentEntry) -> int:
         if entry.name not in self._versions:
             self._versions[entry.name] = attempts.put_agent_version(tx, entry.name, agent_version_hash(entry))
         return self._versions[entry.name]
 
-    def _out_of_budget(self, found: NoRoom) -> str:
+    def _out_of_budget(self, task: TaskRecord, found: NoRoom) -> str:
+        """What a task's or a gig's cap stops is that task; the run's stops all."""
         named = {"run": "--max-cost", "task": "--max-cost-each", "gig": "the gig's budget"}[found.cap]
         unpriced = "the agent's price is unknown, and that fits under no cap"
         self.over_budget = f"{named} is reached" if found.needed is not None else f"{named}: {unpriced}"
-        self.codes.add(5)
+        self.codes.add(BudgetError.exit_code)
         if found.cap == "run":
-            self._pool.stopping.set()
-        return f"budget: {self.over_budget}"
+            self._all_broke = self.over_budget
+        else:
+            self._broke[task.id] = self.over_budget
+        return self.over_budget
 
     async def _call(self, task: TaskRecord, attempt: int, agent: Agent, request: Request) -> str:
-        base = task.input_base
-        store = self._store(task)
         begun = time.monotonic()
         try:
-            draft = await work.attempt(request, agent, store=store, base=base)
+            draft = await work.attempt(request, agent, store=self._store(task), base=task.input_base)
         except AgentError as error:
             return await self._settle_failure(task, attempt, agent, error, time.monotonic() - begun)
         except GigctlError as error:
+            # The machine is not as the agent needs it: nothing was sent, and asking again changes nothing.
+            self._stop_agent(agent.entry.name, error)
             broken = AgentError("unavailable", error.message, sent=False, cost=0)
             return await self._settle_failure(task, attempt, agent, broken, time.monotonic() - begun)
-        return await self._settle_draft(task, attempt, agent, draft, request)
+        return await self._settle_draft(task, attempt, agent, draft)
 
     async def _settle_failure(
         self, task: TaskRecord, attempt: int, agent: Agent, error: AgentError, seconds: float
@@ -275,54 +306,52 @@ class Collector:
         """By the design's table: released, settled by usage or bound, or unknown."""
         name = agent.entry.name
         if error.kind in STOPPED:
-            self.stopped[name] = error.message
+            self._stop_agent(name, error)
 
         def change(tx: Tx) -> bool:
             if error.retry_after is not None:
                 until = self.desk.now().timestamp() + min(error.retry_after, 24 * 3600.0)
                 limits.hold_back(tx, name, int(until * 1e6))
             outcome = "unknown" if error.unknown else error.kind
-            reserved = attempts.get_reserved(tx, attempt)
-            cost = None if error.unknown else _cost(error, reserved)
+            cost = None if error.unknown else _settled(error.cost, attempts.get_reserved(tx, attempt))
             end = Settlement(outcome, cost, error.usage, error.model, seconds, error.message, error.content or None)
             return attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
 
         self._stop_if(await self._writer.commit(change), name)
         return f"{name}: {error.kind.replace('_', ' ')}: {error.message}"
 
-    async def _settle_draft(self, task: TaskRecord, attempt: int, agent: Agent, draft: Draft, request: Request) -> str:
+    async def _settle_draft(self, task: TaskRecord, attempt: int, agent: Agent, draft: Draft) -> str:
         """The answer with its cost, and the revision that it is; an answer that can't be read is malformed."""
-        content: Content | None = None
-        reason = ""
-        try:
-            with self.desk.ledger.reading() as tx:
-                gig = gigs.get_gig_by_id(tx, task.gig_id)
-                seen = asking.craft_task(tx, gig, task, self._store(task))
-            content = get_craft(task.craft).read(seen, draft)
-        except MalformedAnswer as error:
-            reason = str(error)
+        content, reason = self._read(task, draft)
 
         def change(tx: Tx) -> bool:
-            reserved = attempts.get_reserved(tx, attempt)
-            cost = draft.cost if draft.cost is not None else reserved
+            cost = _settled(draft.cost, attempts.get_reserved(tx, attempt))
             outcome = "malformed" if content is None else "draft"
-            end = Settlement(
-                outcome, cost, draft.usage, draft.model, draft.seconds, reason or draft.detail, draft.content
-            )
+            said = reason or draft.detail
+            end = Settlement(outcome, cost, draft.usage, draft.model, draft.seconds, said, draft.content)
             over = attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
             if content is not None:
-                _add_draft(tx, task.id, attempt, content)
+                _add_draft(tx, task, attempt, content)
             return over
 
         self._stop_if(await self._writer.commit(change), agent.entry.name)
         return f"{agent.entry.name}: malformed: {reason}" if reason else ""
 
+    def _read(self, task: TaskRecord, draft: Draft) -> tuple[Content | None, str]:
+        """The content of an answer, or why it has none."""
+        with self.desk.ledger.reading() as tx:
+            seen = asking.craft_task(tx, gigs.get_gig_by_id(tx, task.gig_id), task, self._store(task))
+        try:
+            return get_craft(task.craft).read(seen, draft), ""
+        except MalformedAnswer as error:
+            return None, str(error)
+
     def _stop_if(self, over: bool, name: str) -> None:
         """A call that cost more than it could: nothing more is begun with money that is not there."""
         if over:
             self.over_budget = f"a call of {name} cost more than the most it could cost: look at its price and limits"
-            self.codes.add(5)
-            self._pool.stopping.set()
+            self.codes.add(BudgetError.exit_code)
+            self._all_broke = self.over_budget
 
     # --- checks ---
 
@@ -335,8 +364,22 @@ class Collector:
         await self._writer.commit(lambda tx: checking.record_verdicts(tx, task.id, step.revision, verdicts))
 
 
-def _cost(error: AgentError, reserved: int | None) -> int | None:
-    return error.cost if error.cost is not None else reserved
+def _settled(told: int | None, reserved: int | None) -> int | None:
+    """What the agent said that it cost, else the most that it could cost; None where that has no price."""
+    return told if told is not None else reserved
+
+
+def _codes(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
+    """The exit codes that a task at rest adds to the run's."""
+    if isinstance(end, Review):
+        if end.why == YOURS:
+            return {WaitsForHuman.exit_code}
+        return {GateError.exit_code} if any(verdict.gates for verdict in verdicts) else set()
+    if isinstance(end, Done):
+        return {AgentFailed.exit_code} if end.why == "failed" else set()
+    if isinstance(end, Wait) and end.why in ("unknown", "later"):
+        return {TemporaryError.exit_code}
+    return {AgentFailed.exit_code} if isinstance(end, Wait) and end.why == "stopped" else set()
 
 
 def _pause(tries: int) -> float:
@@ -345,11 +388,11 @@ def _pause(tries: int) -> float:
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-def _add_draft(tx: Tx, task_id: int, attempt: int, content: Content) -> None:
-    task = tasks.get_task_by_id(tx, task_id)
-    parent = attempts.find_mended_revision(tx, attempt, task_id)
-    revision = revisions.add_revision(tx, task, content, made_by="agent", attempt=attempt, parent=parent)
-    settle_current(tx, task, revision)
+def _add_draft(tx: Tx, asked: TaskRecord, attempt: int, content: Content) -> None:
+    """`asked` is the task as it was when it was asked for: the draft is of that input, whatever came since."""
+    parent = attempts.find_mended_revision(tx, attempt, asked.id)
+    revision = revisions.add_revision(tx, asked, content, made_by="agent", attempt=attempt, parent=parent)
+    settle_current(tx, tasks.get_task_by_id(tx, asked.id), revision)
 
 
 def _put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tuple[Verdict, ...]]:
@@ -358,6 +401,7 @@ def _put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tu
     now = tasks.get_task_by_id(tx, task.id)
     elsewhere = isinstance(end, Wait) and end.why in ("blocked", "leased")
     if now.state in ("ready", "review", "failed") and not elsewhere:
+        # A draft is there to be looked at, though the round may go on: `run` asks `next_steps`, not the state.
         if isinstance(end, Review) or now.current_id is not None:
             tasks.set_state(tx, task.id, "review")
         elif isinstance(end, Done) and end.why == "failed":

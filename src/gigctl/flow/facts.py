@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gigctl.flow.steps import AttemptFact, RoundFacts, SlotFacts, TaskFacts, VerdictFact
@@ -25,12 +26,13 @@ class Situation:
 
 
 def load_situation(
-    tx: Tx, task_id: int, *, run: int, stopped: frozenset[str] = frozenset(), retry_unknown: bool = False
-) -> Situation:
-    """The facts as the run `run` sees them: a slot that another run leases is that one's."""
+    tx: Tx, task_id: int, *, run: int = 0, stopped: Iterable[str] = (), held: Iterable[str] = (), broke: bool = False,
+    retry_unknown: bool = False,
+) -> Situation:  # fmt: skip
+    """The facts as the run `run` (0: one that is not begun) sees them: a slot that another run leases is that one's."""
     task = tasks.get_task_by_id(tx, task_id)
     round_ = rounds.find_open_round(tx, task_id)
-    facts = TaskFacts(task.state, stopped)
+    facts = TaskFacts(task.state, frozenset(stopped), frozenset(held), broke)
     if round_ is None:
         return Situation(task, None, {}, facts, None)
     made = attempts.list_attempts(tx, round_id=round_.id)

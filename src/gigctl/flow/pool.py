@@ -20,6 +20,9 @@ GROUP_SECONDS = 0.004
 """How long the first change of a group waits for others: about one commit's own time on a good disk."""
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
 class Writer:
     """The ledger's one writer in this process: changes that come within a few milliseconds share a durable commit."""
 
@@ -67,38 +70,44 @@ class Writer:
 
 
 class Pool(Generic[Job]):
-    """Runs `work(job)` for a stream of jobs, so many at once. The first stop lets work finish, the second does not."""
+    """Runs `work(job)` for streams of jobs, so many at once of each, so that a slow stream holds up no other. The first
+    stop lets work finish, the second does not. `told` hears of the first."""
 
-    def __init__(self, size: int, work: Callable[[Job], Awaitable[None]]) -> None:
+    def __init__(self, size: int, work: Callable[[Job], Awaitable[None]], told: Callable[[], None]) -> None:
         self._size = size
         self._work = work
+        self._told = told
         self._workers: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self.stopping = asyncio.Event()
+        self.interrupted = False
         self.abandoned = False
 
-    async def run(self, jobs: Iterable[Job]) -> None:
+    async def run(self, streams: Iterable[Iterable[Job]]) -> None:
         """Until the jobs are done, or stopped. Raises what a worker raised."""
-        stream = iter(jobs)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self.stop)
         try:
-            self._workers = [asyncio.create_task(self._worker(stream)) for _ in range(self._size)]
-            await asyncio.wait(self._workers)
+            shared = [iter(stream) for stream in streams]
+            self._workers = [asyncio.create_task(self._worker(each)) for each in shared for _ in range(self._size)]
+            if self._workers:
+                await asyncio.wait(self._workers)
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 loop.remove_signal_handler(number)
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         """The first time: nothing new is begun, and what is in flight has some seconds. The second time: abandoned."""
-        if self.stopping.is_set():
+        if self.interrupted:
             self._abandon()
-        else:
-            self.stopping.set()
-            asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon)
+            return
+        self.interrupted = True
+        self.stopping.set()
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon)
+        self._told()
 
     def _abandon(self) -> None:
         self.abandoned = True
@@ -117,6 +126,10 @@ class Pool(Generic[Job]):
         except Exception as error:  # noqa: BLE001  # kept for `run`, which raises it
             self._failure = self._failure or error
             self.stopping.set()
+
+    async def together(self, works: Iterable[Awaitable[Result]]) -> list[Result]:
+        """What several pieces of one job return, done at once; they are abandoned with it."""
+        return list(await asyncio.gather(*works))
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, but wakes when the pool is stopped."""

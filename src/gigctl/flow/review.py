@@ -94,9 +94,13 @@ def prepare_sign(desk: Desk, words: Sequence[str]) -> Sheet:
 
 
 def _wants_checks(tx: Tx, target: Target) -> bool:
-    if target.task.state not in ("review", "ready") or (target.revision is None and target.task.current_id is None):
+    """Whether its verdicts are missing, or are not those of today's checks, terms and source."""
+    if target.task.state in ("cancelled", "blocked") or _is_signed(tx, target):
         return False
-    return not revisions.get_revision(tx, target.task, target.revision).assessed
+    if target.revision is None and target.task.current_id is None:
+        return False
+    revision = revisions.get_revision(tx, target.task, target.revision)
+    return not (revision.assessed and checking.is_answered(tx, target.task, revision))
 
 
 def _is_signed(tx: Tx, target: Target) -> bool:
@@ -107,19 +111,23 @@ def _is_signed(tx: Tx, target: Target) -> bool:
 
 def _refuse_unready(tx: Tx, targets: Sequence[Target]) -> None:
     """All that stands in the way, at once."""
-    found = [(target.task, why) for target in targets if (why := _why_unready(tx, target))]
+    together = {target.task.id for target in targets}
+    found = [(target.task, why) for target in targets if (why := _why_unready(tx, target, together))]
     if found:
         lines = "; ".join(f"{task.ref} {why}" for task, why in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise WaitsForHuman(f"not signed: {lines}{more}", f"gigctl show {found[0][0].ref}")
 
 
-def _why_unready(tx: Tx, target: Target) -> str:
+def _why_unready(tx: Tx, target: Target, together: set[int]) -> str:
+    """`together` are the ids of the tasks that are to be signed in the same act."""
     task = target.task
     if task.state == "cancelled":
         return "is cancelled"
-    if task.state == "blocked":
-        return "waits for another task's signature"
+    for needed, kind in tasks.list_needs(tx, task.id):
+        other = tasks.get_task_by_id(tx, needed)
+        if other.state != "signed" and (kind == "source" or needed not in together):
+            return f"waits for the signature of {other.ref}"
     if target.revision is None and task.current_id is None:
         return "has no draft yet"
     revision = revisions.get_revision(tx, task, target.revision)
@@ -201,13 +209,14 @@ def _signature(desk: Desk, item: SheetItem, signer: str | None) -> tuple[str | N
 
 def redo(desk: Desk, words: Sequence[str], note: str, default: Sequence[str]) -> list[str]:
     """Opens a round with the note and the last agents; nobody is called until `run`. The tasks' references."""
+    who = actor(desk)
     with desk.ledger.writing() as tx:
         targets = find_tasks(tx, words, states=("review", "failed", "ready"))
+        if not targets:
+            raise UsageError("nothing that was named is open", "gigctl queue")
         for target in targets:
             _refuse_signed(target.task, "redo")
-            decisions.add_decision(
-                tx, target.task, "redo", actor=actor(desk), revision=target.task.current_id, note=note
-            )
+            decisions.add_decision(tx, target.task, "redo", actor=who, revision=target.task.current_id, note=note)
             _ask_again(tx, target.task, note, default)
     return [target.task.ref for target in targets]
 
@@ -215,15 +224,17 @@ def redo(desk: Desk, words: Sequence[str], note: str, default: Sequence[str]) ->
 def reject(desk: Desk, words: Sequence[str], why: str, default: Sequence[str]) -> list[str]:
     """Closes revisions; a task that has none left asks for another. The revisions' references."""
     closed = []
+    who = actor(desk)
     with desk.ledger.writing() as tx:
-        for target in find_tasks(tx, words, states=("review",)):
+        targets = find_tasks(tx, words, states=("review",))
+        if not targets:
+            raise UsageError("nothing that was named waits for you", "gigctl queue")
+        for target in targets:
             _refuse_signed(target.task, "reject")
             revision = revisions.get_revision(tx, target.task, target.revision)
             if revision.rejected:
                 raise UsageError(f"{revision.ref} was rejected before")
-            decision = decisions.add_decision(
-                tx, target.task, "reject", actor=actor(desk), revision=revision.id, note=why
-            )
+            decision = decisions.add_decision(tx, target.task, "reject", actor=who, revision=revision.id, note=why)
             revisions.reject_revision(tx, revision.id, decision)
             _after_reject(tx, target.task, revision, why, default)
             closed.append(revision.ref)
@@ -236,6 +247,8 @@ def _after_reject(tx: Tx, task: TaskRecord, revision: RevisionRecord, why: str, 
         tasks.set_current(tx, task.id, best)
     if best is None:
         _ask_again(tx, task, why, default)
+    elif (round_ := rounds.find_open_round(tx, task.id)) is not None and not rounds.list_leases(tx, round_.id):
+        rounds.close_round(tx, round_.id)  # what was rejected is not repaired
 
 
 def _ask_again(tx: Tx, task: TaskRecord, note: str, default: Sequence[str]) -> None:
@@ -258,13 +271,14 @@ def _refuse_signed(task: TaskRecord, verb: str) -> None:
 def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
     """Brings signed (or cancelled) work back: its signature is void. The tasks' references."""
     opened = []
+    who = actor(desk)
     with desk.ledger.writing() as tx:
         targets = find_tasks(tx, words, states=("signed",))
         for target in targets:
             task = target.task
             if task.state not in ("signed", "cancelled"):
                 raise UsageError(f"{task.ref} is open: it is in state {task.state}", f"gigctl show {task.ref}")
-            decisions.add_decision(tx, task, "reopen", actor=actor(desk), revision=task.current_id)
+            decisions.add_decision(tx, task, "reopen", actor=who, revision=task.current_id)
             void(tx, task)
             has_draft = task.current_id is not None
             tasks.set_state(tx, task.id, "review" if has_draft else tasks.waiting_state(tx, task.id))

@@ -6,47 +6,78 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from gigctl.agents.base import Agent
 from gigctl.agents.registry import open_agent
-from gigctl.errors import UsageError
+from gigctl.errors import (
+    AgentFailed,
+    BudgetError,
+    ConfigError,
+    GigctlError,
+    Interrupted,
+    PolicyError,
+    TemporaryError,
+    UsageError,
+    WaitsForHuman,
+    worst_exit_code,
+)
 from gigctl.flow import asking, policy
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, Rested, RunOptions
+from gigctl.flow.facts import load_situation
 from gigctl.flow.references import Target, find_tasks
-from gigctl.flow.steps import Done, Review, Wait
-from gigctl.ledger import clients, gigs, rounds, runs, tasks
+from gigctl.flow.steps import (
+    YOURS,
+    Assess,
+    Attempt,
+    Done,
+    Review,
+    RoundFacts,
+    Step,
+    TaskFacts,
+    Wait,
+    next_steps,
+)
+from gigctl.ledger import clients, gigs, limits, rounds, runs, tasks
 from gigctl.ledger.store import Tx
+from gigctl.model import AgentEntry, Part, Request
 from gigctl.records import RoundRecord, TaskRecord
 
 __all__ = ["Plan", "RunOptions", "RunResult", "carry_out", "plan_run"]
 
 STATES = ("ready", "failed", "review", "blocked")
+EVIDENCE_BYTES = 1024
+"""About what the evidence of a failed check adds to a repair's prompt."""
+DRAFT_BYTES = 4
+"""Bytes of a token of a draft that goes along with a repair, about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A task that a run will work on, by which agents in turn (side by side where all drafts are wanted)."""
+    """A task that a run will work on, by which agents in turn (side by side where all drafts are wanted). `seen` is the
+    id of the round that was open when it was planned."""
 
     task: TaskRecord
     agents: tuple[str, ...]
     new_round: bool
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`left` counts, by reason, the tasks that were named and have nothing to be done; `at_most` is in picodollars,
-    None where a price is unknown."""
+    None where a price is unknown; `overspent` are agents that cost more than they could, and when."""
 
     tasks: tuple[Planned, ...]
     left: dict[str, int]
     at_most: int | None
     agents: tuple[str, ...]
-    budget: int | None = None
+    overspent: dict[str, str] = field(default_factory=dict)
 
     @property
-    def manual(self) -> list[str]:
-        return [planned.task.ref for planned in self.tasks if planned.agents[0] == "manual"]
+    def gigs(self) -> list[str]:
+        return list(dict.fromkeys(planned.task.gig for planned in self.tasks))
 
 
 @dataclass
@@ -54,6 +85,8 @@ class RunResult:
     """What a run came to: counts, the tasks that want a person (the first of them), and the exit codes met."""
 
     run: int
+    total: int
+    again: str  # the command that goes on with it
     done: int = 0
     passed: int = 0
     need_you: int = 0
@@ -66,16 +99,49 @@ class RunResult:
     over_budget: str = ""
 
     @property
-    def next_commands(self) -> list[str]:
-        """What to type next, the nearest first."""
+    def next_command(self) -> str | None:
+        """What to type next, where nothing went wrong."""
         review = next((end.ref for end in self.wants if isinstance(end.end, Review)), None)
-        if any(isinstance(end.end, Wait) and end.end.why == "unknown" for end in self.wants):
-            return ["gigctl run --retry-unknown REF (it may pay twice)"]
         if review is not None:
-            return [f"gigctl show {review}"]
-        if self.passed:
-            return ["gigctl queue"]
-        return []
+            return f"gigctl show {review}"
+        return "gigctl queue" if self.passed else None
+
+    @property
+    def failure(self) -> GigctlError | None:
+        """The worst that happened and the way out; None where the drafts (whatever their checks say) are the answer."""
+        code = worst_exit_code(self.codes)
+        undone = f"{self.total - self.done + self.waiting} of {self.total} tasks are not done"
+        if code == Interrupted.exit_code:
+            return Interrupted(f"stopped: {undone}", f"{self.again} goes on where it stands")
+        if code == BudgetError.exit_code:
+            return BudgetError(f"{self.over_budget}: {undone}", f"look at the limit, then {self.again}")
+        if code in (ConfigError.exit_code, PolicyError.exit_code, AgentFailed.exit_code) and self.stopped:
+            kind = {3: ConfigError, 6: PolicyError}.get(code, AgentFailed)
+            name, why = next(iter(self.stopped.items()))
+            return kind(
+                f"{name} is not asked any more: {why}; {undone}", f"gigctl agent test {name}, then {self.again}"
+            )
+        return self._one_of({4: AgentFailed, 75: TemporaryError, 7: WaitsForHuman}.get(code))
+
+    def _one_of(self, kind: type[GigctlError] | None) -> GigctlError | None:
+        """An error that is about the first task to which it happened."""
+        for end in self.wants:
+            if kind is AgentFailed and isinstance(end.end, Done):
+                said = f"{end.ref} failed: {end.reason or 'no agent could do it'}"
+                return kind(said + _more(self.failed), f"{self.again} --retry-failed, or -a OTHER")
+            if kind is TemporaryError and end.end == Wait("unknown"):
+                said = f"a call for {end.ref} may have been paid, and its answer is lost"
+                return kind(said, f"gigctl run {end.ref} --retry-unknown asks again (and may pay twice)")
+            if kind is WaitsForHuman and end.end == Review(YOURS):
+                return kind(f"{end.ref} is yours to write", f"gigctl edit {end.ref}")
+        if kind is not TemporaryError:
+            return None
+        why = next((f": {end.ref}: {end.reason}" for end in self.wants if end.end == Wait("later") and end.reason), "")
+        return TemporaryError(f"not all could be asked now{why}", self.again)
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
 
 
 # --- the plan ---
@@ -94,129 +160,171 @@ def plan_run(
             policy.check_chain(clients.get_client_by_id(tx, client), chain, desk.agents)
         agents = tuple(dict.fromkeys(name for p in planned for name in p.agents))
         at_most = _at_most(tx, desk, planned, options)
-    return Plan(tuple(planned), dict(left), at_most, agents)
+        overspent = {name: when for name in agents if (when := limits.find_overspent(tx, name))}
+    return Plan(tuple(planned), dict(left), at_most, agents, overspent)
 
 
 def _plan(tx: Tx, target: Target, options: RunOptions, default: Sequence[str], left: Counter[str]) -> Planned | None:
     task = target.task
-    why = _why_not(task, options)
+    open_round = rounds.find_open_round(tx, task.id)
+    step = next_steps(*_facts(tx, task, options))[0]
+    why = _why_not(task, step, options)
     if why:
         left[why] += 1
         return None
-    open_round = rounds.find_open_round(tx, task.id)
-    new = open_round is None or task.state in ("failed", "review") or _asks_otherwise(open_round, options)
-    agents = options.agents or (open_round.agents if open_round and not new else task.agents) or tuple(default)
-    if task.state == "review" and open_round is not None and options.agents is None:
-        agents, new = open_round.agents, False  # --retry-unknown, on a round that has a draft already
-    return Planned(task, tuple(agents), new)
+    new = open_round is None or _wants_new(task, open_round, step, options)
+    asked_before = open_round.agents if open_round is not None and not new else task.agents
+    agents = tuple((options.agents if new else None) or asked_before or default)
+    return Planned(task, agents, new, open_round.id if open_round else None)
 
 
-def _why_not(task: TaskRecord, options: RunOptions) -> str:
+def _facts(tx: Tx, task: TaskRecord, options: RunOptions) -> tuple[TaskFacts, RoundFacts | None]:
+    found = load_situation(tx, task.id, retry_unknown=options.retry_unknown)
+    return found.task_facts, found.round_facts
+
+
+def _why_not(task: TaskRecord, step: Step, options: RunOptions) -> str:
     """Why a task that was named has nothing to be done; the empty string where it has."""
     if task.held_until is not None:
         return "held"
     if task.state == "failed" and not options.retry_failed:
         return "failed before (--retry-failed asks again)"
-    if task.state == "review" and options.agents is None:
+    goes_on = isinstance(step, (Attempt, Assess)) or step == Wait("unknown")
+    if task.state == "review" and options.agents is None and not goes_on:
         return "waiting for you (gigctl queue)"
     return {"blocked": "waiting for another task", "signed": "signed", "cancelled": "cancelled"}.get(task.state, "")
 
 
+def _wants_new(task: TaskRecord, round_: RoundRecord, step: Step, options: RunOptions) -> bool:
+    """Whether another round is asked for. What may have been paid is not asked for again by the way."""
+    if step == Wait("unknown"):
+        return False
+    if task.state == "failed" or round_.input_n != task.input_n or _asks_otherwise(round_, options):
+        return True
+    return task.state == "review" and options.agents is not None and not isinstance(step, (Attempt, Assess))
+
+
 def _asks_otherwise(round_: RoundRecord, options: RunOptions) -> bool:
+    wanted = "all" if options.wanted_all else "first"
     return (
-        (options.agents is not None and options.agents != round_.agents)
+        (options.agents is not None and (options.agents, wanted) != (round_.agents, round_.wanted))
         or (options.drafts is not None and options.drafts != len(round_.slots))
         or (options.repairs is not None and options.repairs != round_.repairs)
-        or (options.wanted_all and round_.wanted != "all")
+        or (options.max_cost_each is not None and options.max_cost_each != round_.max_cost_each)
     )
 
 
 def _at_most(tx: Tx, desk: Desk, planned: Sequence[Planned], options: RunOptions) -> int | None:
-    """The dearest that the first calls and their repairs can be: the bound of the first request, of the dearest agent
-    of the chain, once a draft and a repair. An estimate to show, not the reservation."""
+    """What the tasks can cost: a draft and its repairs, each paid to every agent of the chain (one refuses, the next
+    answers). To be shown; what is reserved is each call's own bound."""
+    agents = {name: open_agent(desk.agents[name], environ=desk.environ) for p in planned for name in p.agents}
     total = 0
-    opened = {name: open_agent(desk.agents[name], environ=desk.environ) for p in planned for name in p.agents}
     for p in planned:
-        if all(desk.agents[name].is_local and not desk.agents[name].price_in for name in p.agents):
-            continue
-        gig = gigs.get_gig_by_id(tx, p.task.gig_id)
-        round_ = RoundRecord(0, 1, p.task.input_n, p.agents, "first", 0, None, True)
-        store = desk.store if p.task.input_base else None
-        request = asking.build_request(tx, gig, p.task, round_, slot=1, mends=None, store=store)
-        bounds = [opened[name].bound(request) for name in p.agents]
-        if any(bound is None for bound in bounds):
+        paid = [agents[name] for name in p.agents if not _is_free(desk.agents[name])]
+        bound = _bound(tx, desk, p, paid, options) if paid else 0
+        if bound is None:
             return None
-        calls = (options.drafts or 1) * (1 + (options.repairs if options.repairs is not None else 2))
-        known = [bound for bound in bounds if bound is not None]
-        total += calls * (sum(known) if options.wanted_all else max(known))
+        total += bound
     return total
+
+
+def _is_free(entry: AgentEntry) -> bool:
+    return entry.is_local and not (entry.price_in or entry.price_out or entry.price_run)
+
+
+def _bound(tx: Tx, desk: Desk, p: Planned, agents: Sequence[Agent], options: RunOptions) -> int | None:
+    gig = gigs.get_gig_by_id(tx, p.task.gig_id)
+    round_ = RoundRecord(0, 1, p.task.input_n, p.agents, "first", 0, None, True)
+    store = desk.store if p.task.input_base else None
+    first = asking.build_request(tx, gig, p.task, round_, slot=1, mends=None, store=store)
+    mended = "x" * (DRAFT_BYTES * first.max_output + EVIDENCE_BYTES)
+    repair = replace(first, parts=(*first.parts, Part("draft", mended)))
+    repairs = options.repairs if options.repairs is not None else options.usual_repairs
+    bounds = [_sum(agent, first, repair, repairs) for agent in agents]
+    if any(bound is None for bound in bounds):
+        return None
+    return (1 if options.wanted_all else options.drafts or 1) * sum(bound for bound in bounds if bound is not None)
+
+
+def _sum(agent: Agent, first: Request, repair: Request, repairs: int) -> int | None:
+    once, again = agent.bound(first), agent.bound(repair)
+    return None if once is None or again is None else once + repairs * again
 
 
 # --- the run ---
 
 
-def carry_out(desk: Desk, plan: Plan, options: RunOptions, told: Callable[[Rested, RunResult], None]) -> RunResult:
-    """Does what was planned; `told` hears of each task at rest. Safe to stop at any time and to run again."""
+def carry_out(
+    desk: Desk, plan: Plan, options: RunOptions, told: Callable[[Rested, RunResult], None],
+    stopping: Callable[[], None] = lambda: None,
+) -> RunResult:  # fmt: skip
+    """Does what was planned; `told` hears of each task at rest, `stopping` of the first Ctrl-C. Safe to stop at any
+    time and to run again."""
     runs.recover(desk.ledger)
     with runs.Run(desk.ledger, options.max_cost) as run:
-        result = RunResult(run.id)
+        result = RunResult(run.id, len(plan.tasks), f"gigctl run {' '.join(plan.gigs[:3])}")
 
         def rested(end: Rested) -> None:
             _count(result, end)
             told(end, result)
 
-        collector = Collector(desk, run, options, rested)
+        collector = Collector(desk, run, options, rested, stopping)
         gc.freeze()
-        asyncio.run(collector.dispatch(_opened(desk, plan, options)))
-        with desk.ledger.reading() as tx:
-            result.spent = runs.get_spent(tx, run.id)
+        asyncio.run(collector.dispatch(_opened(desk, lane, options) for lane in _lanes(plan)))
+    with desk.ledger.reading() as tx:
+        result.spent = runs.get_spent(tx, run.id)
     result.codes = collector.codes
     result.stopped = collector.stopped
     result.over_budget = collector.over_budget
     return result
 
 
-def _opened(desk: Desk, plan: Plan, options: RunOptions) -> Iterator[int]:
+def _lanes(plan: Plan) -> list[list[Planned]]:
+    """The tasks by who is asked first, so that a slow agent holds up its own tasks alone."""
+    lanes: dict[str, list[Planned]] = {}
+    for planned in plan.tasks:
+        lanes.setdefault(planned.agents[0], []).append(planned)
+    return list(lanes.values())
+
+
+def _opened(desk: Desk, lane: Sequence[Planned], options: RunOptions) -> Iterator[int]:
     """The tasks, each with its round written before anything is done on it."""
-    for start in range(0, len(plan.tasks), 64):
-        group = plan.tasks[start : start + 64]
+    for start in range(0, len(lane), 64):
+        group = lane[start : start + 64]
         with desk.ledger.writing() as tx:
-            ready = [p.task.id for p in group if _open(tx, p, options)]
-        yield from ready
+            for planned in group:
+                _open(tx, planned, options)
+        yield from (planned.task.id for planned in group)
 
 
-def _open(tx: Tx, planned: Planned, options: RunOptions) -> bool:
-    """False where somebody else has taken or ended the task since it was planned."""
+def _open(tx: Tx, planned: Planned, options: RunOptions) -> None:
+    """Opens the round that was planned, unless somebody else has changed something since: then that is what counts."""
     task = tasks.get_task_by_id(tx, planned.task.id)
-    if task.state in ("signed", "cancelled", "blocked"):
-        return False
-    if planned.new_round:
-        before = rounds.find_open_round(tx, task.id)
-        if before is not None and rounds.list_leases(tx, before.id):
-            return False
-        rounds.open_round(
-            tx, task, agents=planned.agents, wanted="all" if options.wanted_all else "first",
-            drafts=options.drafts or 1, repairs=options.repairs if options.repairs is not None else 2,
-            max_cost_each=options.max_cost_each,
-        )  # fmt: skip
-    if task.state in ("failed", "review") and planned.new_round:
+    now = rounds.find_open_round(tx, task.id)
+    moved = task.state != planned.task.state or (now.id if now else None) != planned.seen
+    if not planned.new_round or moved or (now is not None and rounds.list_leases(tx, now.id)):
+        return
+    rounds.open_round(
+        tx, task, agents=planned.agents, wanted="all" if options.wanted_all else "first", drafts=options.drafts or 1,
+        repairs=options.repairs if options.repairs is not None else options.usual_repairs,
+        max_cost_each=options.max_cost_each,
+    )  # fmt: skip
+    if task.state in ("failed", "review"):
         tasks.set_state(tx, task.id, "ready")
-    return True
 
 
 def _count(result: RunResult, end: Rested) -> None:
-
+    yours = end.end == Review(YOURS)
+    gated = yours or any(verdict.gates for verdict in end.verdicts)
     result.done += 1
     if isinstance(end.end, Review):
-        gated = any(verdict.gates for verdict in end.verdicts)
-        result.passed += not gated and end.end.why != "yours to write"
-        result.need_you += gated or end.end.why == "yours to write"
+        result.passed += not gated
+        result.need_you += gated
     elif isinstance(end.end, Done):
         result.failed += end.end.why == "failed"
     else:
         result.waiting += 1
-    notable = not isinstance(end.end, Review) or any(v.gates for v in end.verdicts) or end.end.why == "yours to write"
-    if notable and len(result.wants) < 100:
+    if (gated or not isinstance(end.end, Review)) and len(result.wants) < 100:
         result.wants.append(end)
 
 

@@ -13,8 +13,11 @@ from gigctl.records import TaskState
 
 TRIES = 4
 """Calls to one agent for one ask in one run, before it counts as out of reach for this run."""
-RETRIED = frozenset({"rate_limited", "overloaded", "unavailable", "timeout", "released"})
-"""Ends of a call after which the same agent is asked again, after a pause."""
+RETRIED = frozenset({"rate_limited", "overloaded", "unavailable", "timeout", "unknown"})
+"""Ends of a call after which the same agent is asked again, after a pause: what can't have been paid, and what was free
+(`_find_lost` has the others)."""
+YOURS = "yours to write"
+"""The review of a task that nobody but the freelancer drafts."""
 STOPPED = frozenset({"auth", "no_credit"})
 """Ends of a call that stop the agent itself."""
 
@@ -68,8 +71,13 @@ class RoundFacts:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
+    """The task, and what this run can't do any more: call a `stopped` agent or one that is `held` back for longer than
+    a run waits, or (`broke`) call anybody, since a cap is reached."""
+
     state: TaskState
-    stopped: frozenset[str] = field(default_factory=frozenset)  # agents that this run can't use any more
+    stopped: frozenset[str] = field(default_factory=frozenset)
+    held: frozenset[str] = field(default_factory=frozenset)
+    broke: bool = False
 
 
 # --- what is to be done ---
@@ -104,7 +112,7 @@ class Review:
 class Wait:
     """Nothing to do now: for another run, another task, or (`unknown`, `later`) until it is asked for again."""
 
-    why: Literal["blocked", "leased", "unknown", "later", "stopped"]
+    why: Literal["blocked", "leased", "unknown", "later", "stopped", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +131,24 @@ def next_steps(task: TaskFacts, round_: RoundFacts | None) -> list[Step]:
         return [Wait("blocked")]
     if round_ is None:
         return [Review("nothing is asked for")] if task.state == "review" else [Wait("later")]
-    steps: list[Step] = []
-    ends: list[SlotEnd] = []
+    found = _walk(task, round_)
+    steps: list[Step] = [step for step in found if not isinstance(step, SlotEnd)]
+    if task.broke and steps:
+        return [step for step in steps if isinstance(step, Assess)] or [Wait("budget")]
+    return steps or [_rest({end.why for end in found if isinstance(end, SlotEnd)})]
+
+
+def _walk(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
+    """What is next in each slot. Where the first draft that passes is wanted, a slot's turn comes when those before it
+    have ended without one, and not while a call in one of them may still bring (or have been paid for) it."""
+    found: list[Step | SlotEnd] = []
     for slot in round_.slots:
-        step = _slot_step(slot, _chain(round_, slot), round_, task.stopped)
-        if not isinstance(step, SlotEnd):
-            steps.append(step)
-            if round_.wanted == "first":
-                break
-            continue
-        ends.append(step)
-        if round_.wanted == "first" and step.why == "passed":
+        step = _slot_step(slot, _chain(round_, slot), round_, task)
+        found.append(step)
+        ended = isinstance(step, SlotEnd) and step.why in ("drafted", "failed")
+        if round_.wanted == "first" and not ended:
             break
-    return steps or [_rest(ends)]
+    return found
 
 
 def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:
@@ -144,45 +157,51 @@ def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SlotEnd:
-    """A slot in which nothing more is to be done, and why."""
+    """A slot in which nothing more is to be done now, and why."""
 
     why: Literal["passed", "drafted", "manual", "leased", "unknown", "later", "stopped", "failed"]
 
 
-def _rest(ends: list[SlotEnd]) -> Step:
-    """What a task whose slots have all ended waits for."""
-    whys = {end.why for end in ends}
-    if "leased" in whys:
-        return Wait("leased")
-    if whys & {"passed", "drafted"}:
-        return Review("a draft passed its checks" if "passed" in whys else "a required check did not pass")
-    if "manual" in whys:
-        return Review("yours to write")
-    for why in ("unknown", "later", "stopped"):
+def _rest(whys: set[str]) -> Step:
+    """What a task whose slots have all ended waits for: first for what may still come by itself."""
+    for why in ("leased", "unknown", "later", "stopped"):
         if why in whys:
             return Wait(why)
+    for why, said in _REVIEWED.items():
+        if why in whys:
+            return Review(said)
     return Done("failed")
 
 
-def _slot_step(slot: SlotFacts, chain: tuple[str, ...], round_: RoundFacts, stopped: frozenset[str]) -> Step | SlotEnd:
-    if slot.leased:
-        return SlotEnd("leased")
+_REVIEWED = {
+    "passed": "a draft passed its checks",
+    "drafted": "a required check did not pass",
+    "manual": YOURS,
+}
+
+
+# --- in a slot ---
+
+
+def _slot_step(slot: SlotFacts, chain: tuple[str, ...], round_: RoundFacts, task: TaskFacts) -> Step | SlotEnd:
     last = slot.attempts[-1] if slot.attempts else None
-    if last is not None and last.outcome is None:
+    if slot.leased or (last is not None and last.outcome is None):
         return SlotEnd("leased")
-    if last is not None and last.revision is not None:
-        return _after_draft(slot, last, round_)
-    if (
-        last is not None
-        and last.outcome == "malformed"
-        and _repairs(slot) < round_.repairs
-        and last.agent not in stopped
-    ):
+    if last is None:
+        return _ask(slot, chain, None, task)
+    if last.revision is not None:
+        return _after_draft(slot, chain, last, round_, task)
+    lost = _find_lost(slot)
+    if lost is not None:
+        return _repeat(slot, lost, round_, task)
+    if last.outcome == "malformed" and _repairs(slot) < round_.repairs and _reach(last.agent, task) is None:
         return Attempt(slot.id, last.agent, mends=last.id)
-    return _after_failure(slot, chain, round_, stopped)
+    return _ask(slot, chain, _root(slot, last), task)
 
 
-def _after_draft(slot: SlotFacts, last: AttemptFact, round_: RoundFacts) -> Step | SlotEnd:
+def _after_draft(
+    slot: SlotFacts, chain: tuple[str, ...], last: AttemptFact, round_: RoundFacts, task: TaskFacts
+) -> Step | SlotEnd:
     assert last.revision is not None  # noqa: S101
     if last.verdicts is None:
         return Assess(slot.id, last.revision)
@@ -191,7 +210,7 @@ def _after_draft(slot: SlotFacts, last: AttemptFact, round_: RoundFacts) -> Step
         return SlotEnd("passed")
     # What a check could not do is not the agent's to repair.
     if any(verdict.outcome == "fail" for verdict in gating) and _repairs(slot) < round_.repairs:
-        return Attempt(slot.id, last.agent, mends=last.id)
+        return _ask(slot, chain, last.id, task)
     return SlotEnd("drafted")
 
 
@@ -200,46 +219,68 @@ def _repairs(slot: SlotFacts) -> int:
     return len({attempt.mends for attempt in slot.attempts if attempt.mends is not None})
 
 
-def _after_failure(
-    slot: SlotFacts, chain: tuple[str, ...], round_: RoundFacts, stopped: frozenset[str]
-) -> Step | SlotEnd:
-    """The first agent of the chain that may still be asked, or why none may."""
-    last = slot.attempts[-1] if slot.attempts else None
-    mends = last.mends if last is not None else None
-    ask = [attempt for attempt in slot.attempts if attempt.mends == mends]
-    drafted_before = any(attempt.revision is not None for attempt in slot.attempts)
-    whys: list[str] = []
-    for agent in chain:
+def _find_lost(slot: SlotFacts) -> AttemptFact | None:
+    """A call that may have been paid, whose agent was not asked again since."""
+    asked: set[str] = set()
+    for attempt in reversed(slot.attempts):
+        if attempt.outcome == "unknown" and not attempt.free and attempt.agent not in asked:
+            return attempt
+        asked.add(attempt.agent)
+    return None
+
+
+def _repeat(slot: SlotFacts, lost: AttemptFact, round_: RoundFacts, task: TaskFacts) -> Step | SlotEnd:
+    """Only who says so pays twice, and only the very same agent is asked: no other is paid in its place."""
+    if lost.this_run or not round_.retry_unknown:
+        return SlotEnd("unknown")
+    out_of_reach = _reach(lost.agent, task)
+    return SlotEnd(out_of_reach) if out_of_reach else Attempt(slot.id, lost.agent, lost.mends)
+
+
+def _root(slot: SlotFacts, attempt: AttemptFact) -> int | None:
+    """The ask that an attempt belongs to: the draft that is to be mended, None for the first one. An answer that could
+    not be read is mended by its own agent alone; who comes next is asked what that one was asked at first."""
+    by_id = {each.id: each for each in slot.attempts}
+    mends = attempt.mends
+    while mends is not None and by_id[mends].revision is None:
+        mends = by_id[mends].mends
+    return mends
+
+
+def _ask(slot: SlotFacts, chain: tuple[str, ...], root: int | None, task: TaskFacts) -> Step | SlotEnd:
+    """The first agent of the chain that may still be asked, a draft's own before the others; or why none may."""
+    drafted = any(attempt.revision is not None for attempt in slot.attempts)
+    last = slot.attempts[-1].agent if slot.attempts else ""
+    own = [attempt.agent for attempt in slot.attempts if root is not None and attempt.id == root]
+    whys: set[str] = set()
+    for agent in dict.fromkeys((*own, *chain)):
         if agent == "manual":
-            return SlotEnd("drafted" if drafted_before else "manual")
-        tries = [attempt for attempt in ask if attempt.agent == agent]
-        verdict = _may_ask(agent, tries, round_, stopped)
-        if verdict == "ask":
-            again = last is not None and last.agent == agent
-            return Attempt(slot.id, agent, mends, sum(attempt.this_run for attempt in tries), again)
-        whys.append(verdict)
-        if verdict == "unknown":
-            break  # it may have been paid: no other agent is paid in its place
-    if drafted_before:
-        return SlotEnd("drafted")
-    for why in ("unknown", "stopped", "later"):
-        if why in whys:
-            return SlotEnd(why)
-    return SlotEnd("failed")
+            return SlotEnd("drafted" if drafted else "manual")
+        tries = [each for each in slot.attempts if each.agent == agent and _root(slot, each) == root]
+        mends = tries[-1].mends if tries else root
+        count = sum(each.this_run for each in tries if each.mends == mends)
+        why = _why_not(agent, tries[-1] if tries else None, count, task)
+        if why is None:
+            return Attempt(slot.id, agent, mends, count, again=last == agent)
+        whys.add(why)
+    if "stopped" in whys or "later" in whys:
+        return SlotEnd("stopped" if "stopped" in whys else "later")
+    return SlotEnd("drafted" if drafted else "failed")
 
 
-def _may_ask(agent: str, tries: list[AttemptFact], round_: RoundFacts, stopped: frozenset[str]) -> str:
-    """`ask`, or why not: stopped, unknown, later (out of tries in this run), failed (for good in this round)."""
-    if agent in stopped:
-        return "stopped"
-    if not tries:
-        return "ask"
-    last = tries[-1]
-    if last.outcome == "unknown":
-        if not (last.free or (round_.retry_unknown and not last.this_run)):
-            return "unknown"
-    elif last.outcome in STOPPED:
-        return "stopped" if last.this_run else "ask"
-    elif last.outcome not in RETRIED:
+def _why_not(agent: str, last: AttemptFact | None, count: int, task: TaskFacts) -> str | None:
+    """Why an agent may not be asked (again): stopped, later (out of tries in this run), failed (in this round)."""
+    out_of_reach = _reach(agent, task)
+    if out_of_reach is not None or last is None:
+        return out_of_reach
+    if last.outcome in STOPPED:
+        return "stopped" if last.this_run else None
+    if last.outcome not in RETRIED:
         return "failed"
-    return "ask" if sum(attempt.this_run for attempt in tries) < TRIES else "later"
+    return None if count < TRIES else "later"
+
+
+def _reach(agent: str, task: TaskFacts) -> Literal["stopped", "later"] | None:
+    if agent in task.stopped:
+        return "stopped"
+    return "later" if agent in task.held else None

@@ -77,10 +77,17 @@ def _reasons(row: WaitingRow) -> list[str]:
     """The empty list where only a run is wanted, no human."""
     if row.state == "failed":
         return [f"no agent could do it ({(row.last or 'failed').replace('_', ' ')})"]
+    reasons = _review_reasons(row) if row.state == "review" else []
     if row.last == "unknown":
-        return ["a call may have been paid, and its answer is lost (run --retry-unknown)"]
-    if row.state == "ready":
-        return ["yours to write"] if _first(row.agents) == "manual" else []
+        reasons.append("a call may have been paid, and its answer is lost (run --retry-unknown)")
+    elif row.state == "ready" and _first(row.agents) == "manual":
+        reasons.append("yours to write")
+    return reasons
+
+
+def _review_reasons(row: WaitingRow) -> list[str]:
+    if row.current is None:
+        return [] if row.last == "unknown" else ["yours to write"]
     if row.outdated:
         return ["its source changed"]
     if row.failing:

@@ -6,12 +6,11 @@ from typing import Any
 
 from gigctl.flow.dispatch import Rested
 from gigctl.flow.run import Plan, RunResult
-from gigctl.flow.steps import Review, Wait
+from gigctl.flow.steps import Done, Review, Wait
 from gigctl.render.display import display_line
 from gigctl.render.figures import json_usd, render_count, render_usd
 from gigctl.render.progress import State
 from gigctl.render.tasks import json_check
-from gigctl.render.terminal import Terminal
 
 __all__ = ["json_rested", "render_ends", "render_plan", "state_of"]
 
@@ -24,15 +23,14 @@ def render_plan(plan: Plan) -> str:
     left = ", ".join(f"{count} {why}" for why, count in plan.left.items())
     if not plan.tasks:
         return f"nothing to run: {left}" if left else "nothing to run: there is no open gig"
-    gigs = list(dict.fromkeys(planned.task.gig for planned in plan.tasks))
-    named = " ".join(gigs) if len(gigs) <= 3 else render_count(len(gigs), "gig")
+    named = " ".join(plan.gigs) if len(plan.gigs) <= 3 else render_count(len(plan.gigs), "gig")
     cost = f"at most {render_usd(plan.at_most)}" if plan.at_most is not None else "price unknown"
     line = f"{named}  {render_count(len(plan.tasks), 'task')} with {', '.join(plan.agents)}: {cost}"
     return line + (f"  ({left})" if left else "")
 
 
-def state_of(result: RunResult, total: int) -> State:
-    return State(total, result.done, result.passed, result.need_you, result.failed, result.spent)
+def state_of(result: RunResult) -> State:
+    return State(result.total, result.done, result.passed, result.need_you, result.failed, result.spent)
 
 
 def why(end: Rested) -> str:
@@ -51,10 +49,12 @@ def why(end: Rested) -> str:
         return end.reason or {"leased": "another run works on it", "blocked": "waits for another task"}.get(
             end.end.why, "later"
         )
-    return end.reason or end.end.why if isinstance(end.end, Review) else end.reason or "no agent could do it"
+    if isinstance(end.end, Review):
+        return end.end.why
+    return end.reason or "no agent could do it"
 
 
-def render_ends(result: RunResult, terminal: Terminal) -> str:
+def render_ends(result: RunResult) -> str:
     """The tasks that want a person, a line each."""
     if not result.wants:
         return ""
@@ -62,15 +62,12 @@ def render_ends(result: RunResult, terminal: Terminal) -> str:
     lines = [f"{end.ref:<{width}}  {display_line(why(end))}" for end in result.wants[:SHOWN]]
     if len(result.wants) > SHOWN:
         lines.append(f"… and {result.need_you + result.failed + result.waiting - SHOWN} more: gigctl queue")
-    lines += [f"{name} is stopped: {display_line(said)}" for name, said in result.stopped.items()]
-    if result.over_budget:
-        lines.append(display_line(result.over_budget))
     return "\n".join(lines)
 
 
-def json_rested(end: Any) -> dict[str, Any]:
-    kind = {"Review": "review", "Done": "failed", "Wait": "waiting"}[type(end.end).__name__]
+def json_rested(end: Rested) -> dict[str, Any]:
+    kind = end.end.why if isinstance(end.end, Done) else "review" if isinstance(end.end, Review) else "waiting"
     return {
-        "ref": end.ref, "state": kind, "reason": end.reason or end.end.why, "cost": json_usd(end.spent),
+        "ref": end.ref, "state": kind, "reason": why(end), "cost": json_usd(end.spent),
         "checks": [json_check(verdict) for verdict in end.verdicts],
     }  # fmt: skip
