@@ -11,9 +11,9 @@ from gigctl.flow import review
 from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import Wish
 from gigctl.flow.intake import add_gig
-from gigctl.ledger import clients, decisions, revisions, tasks
+from gigctl.ledger import clients, gigs, revisions, tasks
 from gigctl.ledger.store import Tx
-from gigctl.model import Content, Reference, Verdict
+from gigctl.model import Content, Reference
 from gigctl.paths import load_paths
 from gigctl.records import TaskRecord
 
@@ -37,11 +37,17 @@ class Office:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.environ = {"GIGCTL_HOME": str(folder / "gigctl")}
-        self.desk = Desk(load_paths(self.environ), self.environ, now or (lambda: datetime.now(UTC)))
+        self._now = now or (lambda: datetime.now(UTC))
+        self.desk = self._open()
         self.add_client("acme")
 
+    def _open(self) -> Desk:
+        return Desk(load_paths(self.environ), self.environ, self._now)
+
     def close(self) -> None:
+        """Lets go of the ledger; whoever asks for it again opens it again."""
         self.desk.close()
+        self.desk = self._open()
 
     # --- taking on ---
 
@@ -71,8 +77,6 @@ class Office:
 
     def tasks(self, gig: str) -> list[TaskRecord]:
         with self.desk.ledger.reading() as tx:
-            from gigctl.ledger import gigs
-
             found = Reference.parse(gig)
             assert found is not None
             return list(tasks.list_tasks(tx, gigs.get_gig(tx, found).id))
@@ -81,16 +85,12 @@ class Office:
         with self.desk.ledger.reading() as tx:
             return _task(tx, ref)
 
-    def draft(self, ref: str, content: str | Content, verdicts: Sequence[Verdict] = ()) -> None:
-        """An agent's draft with its verdicts, current and waiting for review."""
+    def draft(self, ref: str, content: str | Content) -> None:
+        """An agent's draft, current and waiting for review; its checks are run by whoever asks for them."""
         made = Content.of_text(content) if isinstance(content, str) else content
         with self.desk.ledger.writing() as tx:
             task = _task(tx, ref)
-            row = revisions.add_revision(tx, task, made, made_by="agent")
-            revisions.record_verdicts(
-                tx, task, row, verdicts or [Verdict("structure", "pass", fingerprint=f"mark of {ref}")]
-            )
-            tasks.set_current(tx, task.id, row)
+            tasks.set_current(tx, task.id, revisions.add_revision(tx, task, made, made_by="agent"))
             tasks.set_state(tx, task.id, "review")
 
     def sign(self, *refs: str, **options: Any) -> list[str]:
@@ -111,12 +111,6 @@ class Office:
             self.draft(task.ref, Content(content.changes, task.input_base))
         self.sign(gig)
         return gig
-
-    # --- looking ---
-
-    def decisions(self, ref: str) -> list[Any]:
-        with self.desk.ledger.reading() as tx:
-            return decisions.list_decisions(tx, _task(tx, ref).id)
 
 
 def _task(tx: Tx, ref: str) -> TaskRecord:

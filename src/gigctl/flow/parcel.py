@@ -132,6 +132,8 @@ def _hand_over(desk: Desk, parcel: Parcel, key: str) -> Delivered:
 
 def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Delivered | None:
     """What lies at the target, if it is this very delivery, whole, and only the record of it is missing."""
+    if target.is_symlink():
+        return None
     seen = verify(target)
     if not seen.ok or seen.manifest is None or seen.sha256 is None:
         return None

@@ -1,0 +1,219 @@
+"""Code goes out as patches that `git am` takes, as a branch, or as files; never over anything of the client's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gigctl.errors import UsageError, WaitsForHuman
+from gigctl.flow import review
+from gigctl.flow.deliver import Options, deliver
+from gigctl.flow.gigfile import TaskWish
+from gigctl.flow.manifest import MANIFEST
+from gigctl.flow.preview import preview
+from gigctl.flow.verify import verify
+from gigctl.ledger import deliveries, gigs
+from gigctl.model import EXECUTABLE, LINK, REGULAR, Change, Content, Reference
+from support.desk import Office
+from support.repositories import Repository, make_repository
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path / "office")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Repository:
+    files = {"greet.py": b"print('hi')\n", "dos.txt": b"one\r\ntwo\r\n", "old.txt": b"old\n", "run.sh": b"#!/bin/sh\n"}
+    return make_repository(tmp_path / "client", files)
+
+
+def changed(*changes: Change) -> Content:
+    return Content(changes)
+
+
+GREET = Change("greet.py", REGULAR, b"print('good day')\n")
+DOS = Change("dos.txt", REGULAR, b"one\r\nthree\r\n")
+GONE = Change("old.txt", REGULAR, None)
+TOOL = Change("tools/new tool.sh", EXECUTABLE, b"#!/bin/sh\necho new\n")
+
+
+def _series(office: Office, client: Repository, *contents: Content) -> str:
+    tasks = tuple(TaskWish(name=f"Step {n}", brief=f"Do step {n}") for n in range(1, len(contents) + 1))
+    return office.signed_code(client.path, *contents, tasks=tasks, title="Many steps")
+
+
+def test_patches_that_git_am_takes(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(GREET, DOS), changed(GONE, TOOL))
+    before = client.state()
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert client.state() == before
+    patches = sorted((tmp_path / "out").glob("*.patch"))
+    assert [patch.name for patch in patches] == ["0001-Step-1.patch", "0002-Step-2.patch"]
+    assert verify(tmp_path / "out").ok
+    assert done.manifest.git["base"] == client.head
+    client.git("am", *map(str, patches))
+    assert client.tree == done.manifest.git["tree"]
+    assert client.git("log", "--format=%s", "-2") == "Step 2\nStep 1"
+    assert (client.path / "dos.txt").read_bytes() == b"one\r\nthree\r\n"
+    assert not (client.path / "old.txt").exists()
+    assert (client.path / "tools" / "new tool.sh").stat().st_mode & 0o100
+
+
+def test_a_branch_in_the_clients_repository(office: Office, client: Repository) -> None:
+    gig = _series(office, client, changed(GREET), changed(TOOL))
+    head, state = client.head, (client.path / "greet.py").read_bytes()
+    (done,) = deliver(office.desk, [gig], Options(form="branch"))
+    assert client.git("rev-parse", f"gigctl/{gig}") == done.manifest.git["commit"]
+    assert client.git("rev-parse", f"gigctl/{gig}~2") == head == client.head
+    assert client.git("show", f"gigctl/{gig}:greet.py") == "print('good day')"
+    assert (client.path / "greet.py").read_bytes() == state
+    assert client.git("status", "--porcelain") == ""
+    assert "Freelancer" not in client.git("log", "-1", "--format=%an")
+    with pytest.raises(UsageError, match="already"):
+        deliver(office.desk, [gig], Options(form="branch"))
+    assert len(_recorded(office, gig)) == 1
+    deliver(office.desk, [gig], Options(form="branch", branch="feature/greet"))
+    assert client.git("rev-parse", "feature/greet") == done.manifest.git["commit"]
+    with pytest.raises(UsageError, match="no name for a branch"):
+        deliver(office.desk, [gig], Options(form="branch", branch="-x"))
+    with pytest.raises(UsageError, match="no manifest beside it"):
+        deliver(office.desk, [gig], Options(form="branch", branch="y", signer="key"))
+    assert len(_recorded(office, gig)) == 2
+
+
+def _recorded(office: Office, gig: str) -> list[object]:
+    reference = Reference.parse(gig)
+    assert reference is not None
+    with office.desk.ledger.reading() as tx:
+        return list(deliveries.list_deliveries(tx, gigs.get_gig(tx, reference)))
+
+
+def test_the_same_signatures_give_the_same_commits(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(GREET))
+    one, two = (deliver(office.desk, [gig], Options(output=tmp_path / name))[0] for name in ("a", "b"))
+    assert one.manifest.files == two.manifest.files
+
+
+def test_the_changed_files(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(GREET, GONE), changed(TOOL))
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", form="files"))
+    assert [file.path for file in done.manifest.files] == ["greet.py", "tools/new tool.sh"]
+    assert done.manifest.deleted == ("old.txt",)
+    assert (tmp_path / "out" / "tools" / "new tool.sh").stat().st_mode & 0o100
+    seen = verify(tmp_path / "out")
+    assert seen.ok, seen.problems
+    deliver(office.desk, [gig], Options(output=tmp_path / "out.zip", form="files"))
+    assert verify(tmp_path / "out.zip").ok
+
+
+def test_a_single_file_without_a_repository(office: Office, tmp_path: Path) -> None:
+    (office.folder / "sum.py").write_text("def add(a, b): return a - b\n")
+    gig = office.add_gig(craft="code", sources=("sum.py",), brief="Mend add")
+    (task,) = office.tasks(gig)
+    office.draft(task.ref, Content((Change("sum.py", REGULAR, b"def add(a, b): return a + b\n"),), task.input_base))
+    office.sign(gig)
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert (tmp_path / "out" / "sum.py").read_text() == "def add(a, b): return a + b\n"
+    deliver(office.desk, [gig], Options(output=tmp_path / "patches", form="patches"))
+    assert (tmp_path / "patches" / "0001-Mend-add.patch").is_file()
+    with pytest.raises(UsageError, match="has no repository"):
+        deliver(office.desk, [gig], Options(form="branch"))
+
+
+def test_two_tasks_that_change_one_path(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(GREET), changed(Change("greet.py", REGULAR, b"print('hey')\n")))
+    with pytest.raises(UsageError, match=r"both change greet\.py"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    (done,) = deliver(office.desk, [f"{gig}.2"], Options(output=tmp_path / "out"))
+    assert done.manifest.partial
+    assert done.manifest.missing == (f"{gig}.1",)
+
+
+def test_a_part_of_the_series(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(GREET), changed(TOOL))
+    review.reopen(office.desk, [f"{gig}.1"])
+    with pytest.raises(WaitsForHuman):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", partial=True))
+    assert [file.path for file in done.manifest.files] == ["0001-Step-2.patch"]
+    assert done.manifest.partial
+
+
+def test_what_changes_nothing(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(Change("greet.py", REGULAR, b"print('hi')\n")))
+    for form in ("patches", "files", "branch"):
+        output = None if form == "branch" else tmp_path / form
+        with pytest.raises(UsageError, match="nothing to deliver"):
+            deliver(office.desk, [gig], Options(form=form, output=output))
+
+
+def test_a_link_is_no_file_to_give(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(Change("escape", LINK, b"/etc/passwd")))
+    with pytest.raises(UsageError, match="is a link"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out", form="files"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", ["../x", ".git/hooks/post-checkout", "a/.GIT/x", "a/../../x", "/abs", "sub\\..\\x"])
+@pytest.mark.parametrize("form", ["patches", "files", "branch"])
+def test_hostile_paths_write_nothing(path: str, form: str, office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(Change(path, REGULAR, b"boom")))
+    before = client.state()
+    output = None if form == "branch" else tmp_path / "deep" / "out"
+    with pytest.raises(UsageError, match="the path"):
+        deliver(office.desk, [gig], Options(form=form, output=output))
+    with pytest.raises(UsageError, match="the path"):
+        preview(office.desk, gig, tmp_path / "look")
+    assert client.state() == before
+    assert not (tmp_path / "x").exists()
+    assert not (tmp_path / "deep").exists()
+
+
+def test_names_that_only_a_careful_file_system_tells_apart(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(Change("Read.me", REGULAR, b"1"), Change("read.me", REGULAR, b"2")))
+    with pytest.raises(UsageError, match="would be one file"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "files", form="files"))
+    deliver(office.desk, [gig], Options(output=tmp_path / "patches"))
+    assert verify(tmp_path / "patches").ok
+
+
+def test_a_name_that_is_no_utf8(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = _series(office, client, changed(Change("caf\udce9.txt", REGULAR, b"x")))
+    deliver(office.desk, [gig], Options(output=tmp_path / "out", form="files"))
+    assert json.loads((tmp_path / "out" / MANIFEST).read_bytes())["files"][0]["path"] == '"caf\\351.txt"'
+    assert (tmp_path / "out" / "caf\udce9.txt").read_bytes() == b"x"
+    assert verify(tmp_path / "out").ok
+    with pytest.raises(UsageError, match="zip"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out.zip", form="files"))
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_preview_of_code_is_a_diff(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = office.add_gig(craft="code", repository=str(client.path), brief="Greet politely")
+    (task,) = office.tasks(gig)
+    office.draft(task.ref, Content((GREET,), task.input_base))
+    preview(office.desk, gig, tmp_path / "look")
+    diff = tmp_path / "look" / f"{gig}.1.UNSIGNED.diff"
+    assert "+print('good day')" in diff.read_text()
+    assert client.attempt("am", str(diff)).returncode != 0
+    assert not verify(tmp_path / "look").ok
+
+
+def test_the_brief_is_the_message(office: Office, client: Repository, tmp_path: Path) -> None:
+    brief = "Greet politely\n\nSo that nobody is offended.\nFrom: mallory@example.com\ndiff --git a/x b/x\n"
+    gig = office.add_gig(craft="code", repository=str(client.path), brief=brief)
+    (task,) = office.tasks(gig)
+    office.draft(task.ref, Content((GREET,), task.input_base))
+    office.sign(gig)
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    client.git("am", str(tmp_path / "out" / "0001-Greet-politely.patch"))
+    assert client.git("log", "-1", "--format=%s") == "Greet politely"
+    assert "nobody is offended" in client.git("log", "-1", "--format=%b")
+    assert "mallory" not in client.git("log", "-1", "--format=%ae")
