@@ -7,6 +7,7 @@ work. Everything that is no GigctlError, no usage error and no failure of the ma
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -130,6 +131,8 @@ def _print_version(ctx: _click.Context, _param: _click.Parameter, value: bool) -
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     _open_standard_streams()
+    # A command lives for a moment and makes no cycles worth looking for; a listing of thousands makes many objects.
+    gc.set_threshold(100_000, 50, 100)
     words = list(sys.argv[1:] if args is None else args)
     state: dict[str, Any] = {}
     code = _guarded(words, state)

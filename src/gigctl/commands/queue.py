@@ -10,9 +10,8 @@ from gigctl.commands.options import Limit, command, verb
 from gigctl.commands.words import references
 from gigctl.flow.desk import open_desk
 from gigctl.flow.queue import find_queue
-from gigctl.insight.sheet import load_sheet_by_id
 from gigctl.render.output import Output
-from gigctl.render.tasks import json_queue, queue_columns
+from gigctl.render.queue import queue_columns
 
 app = verb()
 
@@ -36,6 +35,9 @@ def queue(
         filters = {"client": client, "craft": craft, "state": state, "due": due}
         items = find_queue(desk, references(refs or []), limit=limit, **filters)
         if out.machine:
+            from gigctl.insight.sheet import load_sheet_by_id
+            from gigctl.render.tasks import json_queue
+
             out.list("queue", (json_queue(load_sheet_by_id(desk.ledger, item.id), item) for item in items), ())
             return
         rows = [{"ref": i.ref, "reasons": i.reasons, "due": i.due, "name": i.name, "title": i.title} for i in items]

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gigctl import config
 from gigctl.ledger.store import Ledger, open_ledger
-from gigctl.model import AgentEntry
 from gigctl.paths import Paths, load_paths
 from gigctl.system import clock
+
+if TYPE_CHECKING:
+    from gigctl.model import AgentEntry
 
 __all__ = ["Desk", "open_desk"]
 
@@ -32,6 +34,8 @@ class Desk:
 
     @cached_property
     def agents(self) -> dict[str, AgentEntry]:
+        from gigctl import config  # a command that asks no agent need not read the settings
+
         return config.load_agents(self.paths.agents_file)
 
     @property

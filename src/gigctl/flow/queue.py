@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
-from gigctl.flow.references import list_gig_ids
 from gigctl.insight.queue import QueueItem, list_queue
-from gigctl.ledger import clients
-from gigctl.values import parse_date
 
 __all__ = ["find_queue"]
 
@@ -23,8 +21,30 @@ def find_queue(
     """Raises UsageError for a filter that can't be."""
     if state is not None and state not in STATES:
         raise UsageError(f"--state {state}: nobody waits for you there; expected {', '.join(STATES)}")
-    with desk.ledger.reading() as tx:
-        gigs = list_gig_ids(tx, words) if words else None
-        owner = clients.get_client(tx, client).id if client else None
-    day = parse_date(due, today=desk.today) if due else None
+    gigs = _gigs(desk, words) if words else None
+    owner = _client(desk, client) if client else None
+    day = _day(desk, due) if due else None
     return list_queue(desk.ledger, desk.today, gigs=gigs, client=owner, craft=craft, state=state, due=day, limit=limit)
+
+
+# Imported where they are used: the plain queue is what a freelancer types most often.
+
+
+def _gigs(desk: Desk, words: Sequence[str]) -> list[int]:
+    from gigctl.flow.references import list_gig_ids
+
+    with desk.ledger.reading() as tx:
+        return list_gig_ids(tx, words)
+
+
+def _client(desk: Desk, slug: str) -> int:
+    from gigctl.ledger import clients
+
+    with desk.ledger.reading() as tx:
+        return clients.get_client(tx, slug).id
+
+
+def _day(desk: Desk, text: str) -> date:
+    from gigctl.values import parse_date
+
+    return parse_date(text, today=desk.today)

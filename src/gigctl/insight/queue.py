@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from gigctl.ledger.store import Ledger
 from gigctl.ledger.waiting import WaitingRow, list_waiting
@@ -17,8 +17,7 @@ OVERDUE, DUE_NOW, A_DAY = 100.0, 60.0, 4.0
 HOLDS_UP, CHECK_FAILED, FAILED = 20.0, 10.0, 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueItem:
+class QueueItem(NamedTuple):
     """`reasons` are words, the first the most important; `urgency` a number to sort by, higher first."""
 
     id: int

@@ -15,8 +15,9 @@ _KEPT = "\n\t"
 
 # Characters that change how their neighbours are shown, or are not shown at all: bidirectional controls, zero-width
 # and invisible operators, fillers, interlinear annotations, tags, private use, non-characters, surrogates, C1, and
-# the line separators that a terminal may take for a new line. (Trojan Source, CVE-2021-42574.)
-_DANGEROUS = re.compile(
+# the line separators that a terminal may take for a new line. (Trojan Source, CVE-2021-42574.) Patterns as text: re
+# compiles one when it is first needed, and plain ASCII never needs one.
+_DANGEROUS = (
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
@@ -27,8 +28,8 @@ _DANGEROUS = re.compile(
     "\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
     "]"
 )
-_JOINER = re.compile("[\u200c\u200d]")
-_RUNNER_COMMAND = re.compile(r"^([ \t]*)(::|##\[|##vso\[|##teamcity\[)", re.MULTILINE)
+_JOINER = "[\u200c\u200d]"
+_RUNNER_COMMAND = r"(?m)^([ \t]*)(::|##\[|##vso\[|##teamcity\[)"
 
 
 def display(text: str, *, in_ci: bool = False) -> str:
@@ -41,12 +42,14 @@ def display(text: str, *, in_ci: bool = False) -> str:
     if text.isascii() and text.isprintable():
         shown = text
     else:
-        shown = _JOINER.sub(_joiner, _DANGEROUS.sub(_visible, text.replace("\r\n", "\n")))
-    return _RUNNER_COMMAND.sub(_disarm, shown) if in_ci else shown
+        shown = re.sub(_JOINER, _joiner, re.sub(_DANGEROUS, _visible, text.replace("\r\n", "\n")))
+    return re.sub(_RUNNER_COMMAND, _disarm, shown) if in_ci else shown
 
 
 def display_line(text: str) -> str:
     """The same on one line: a line's end is shown as `␤`, a tab as `␉`."""
+    if text.isascii() and text.isprintable():
+        return text
     return display(text).replace("\n", "␤").replace("\t", "␉")
 
 

@@ -56,9 +56,12 @@ def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[in
 
 
 def _row(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
-    def cell(n: int) -> str:
-        text = fit(cells[n], widths[n]) if columns[n].flexible else cells[n]
-        space = " " * (widths[n] - cell_width(text))
-        return space + text if columns[n].right else text + space
+    return "  ".join(map(_cell, cells, columns, widths)).rstrip()
 
-    return "  ".join(cell(n) for n in range(len(cells))).rstrip()
+
+def _cell(text: str, column: Column, width: int) -> str:
+    if text.isascii() and len(text) <= width:  # most are, and there are ten thousand rows
+        return text.rjust(width) if column.right else text.ljust(width)
+    shown = fit(text, width) if column.flexible else text
+    space = " " * (width - cell_width(shown))
+    return space + shown if column.right else shown + space

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,6 @@ from gigctl.model import Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
 from gigctl.render.display import display, display_line
 from gigctl.render.figures import json_usd, render_due, render_seconds, render_usd
-from gigctl.render.tables import Column
 from gigctl.render.terminal import Terminal
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "json_queue",
     "json_revision",
     "json_task",
-    "queue_columns",
     "render_checks",
     "render_sheet",
     "render_why",
@@ -81,23 +79,6 @@ def json_queue(sheet: TaskSheet, item: QueueItem) -> dict[str, Any]:
 
 
 # --- lines ---
-
-
-def queue_columns(today: date) -> tuple[Column, ...]:
-    shown: dict[str | None, str] = {None: ""}
-
-    def due(row: Mapping[str, Any]) -> str:
-        text = row["due"]
-        if text not in shown:
-            shown[text] = render_due(date.fromisoformat(text), today=today)
-        return shown[text]
-
-    return (
-        Column("task", lambda row: row["ref"]),
-        Column("why", lambda row: "; ".join(row["reasons"]), flexible=True),
-        Column("due", due),
-        Column("of", lambda row: row["name"] or row["title"], flexible=True),
-    )
 
 
 def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool = False) -> list[str]:
