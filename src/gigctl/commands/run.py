@@ -50,7 +50,7 @@ def run(
     client: Annotated[str | None, typer.Option("--client", "-c", help="The open gigs of a client.")] = None,
     craft: Annotated[str | None, typer.Option("--craft", help="Tasks of one craft.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many tasks.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again, whatever was answered before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Draft again what has a draft.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also what failed before.")] = False,
     retry_unknown: Annotated[
         bool, typer.Option("--retry-unknown", help="Also calls that may have been paid already.")

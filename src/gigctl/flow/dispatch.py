@@ -32,7 +32,7 @@ from gigctl.flow import asking, checking, policy, work
 from gigctl.flow.current import settle_current
 from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, load_situation
-from gigctl.flow.pool import Pool, Writer
+from gigctl.flow.pool import GRACE_SECONDS, Pool, Writer
 from gigctl.flow.steps import STOPPED, YOURS, Assess, Attempt, Done, Review, Step, Wait, next_steps
 from gigctl.ledger import attempts, clients, gigs, limits, revisions, rounds, runs, tasks
 from gigctl.ledger.attempts import NoRoom, Settlement
@@ -41,15 +41,21 @@ from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Content, Draft, Request, Verdict
 from gigctl.records import TaskRecord
 
-__all__ = ["Collector", "Rested", "RunOptions"]
+__all__ = ["Collector", "Rested", "RunOptions", "Waits"]
 
-PAUSE_SECONDS = 1.0
-"""Before an agent is asked again: doubled with each try, and spread so that many do not come back at once."""
-LONGEST_PAUSE = 60.0
-PATIENCE_SECONDS = 120.0
-"""How long a `retry-after` is waited out. An agent that asks for more is out of this run's reach until then."""
-RECOVERY_SECONDS = 5.0
-"""How often who waits for room under a cap or a limit looks whether a dead run holds it."""
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a run waits for what, in seconds."""
+
+    pause: float = 1.0
+    """Before an agent is asked again: doubled with each try, and spread so that many do not come back at once."""
+    longest_pause: float = 60.0
+    patience: float = 120.0
+    """How long a `retry-after` is waited out. An agent that asks for more is out of this run's reach until then."""
+    recovery: float = 5.0
+    """How often who waits for room under a cap or a limit looks whether a dead run holds it."""
+    grace: float = GRACE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class RunOptions:
     retry_failed: bool = False
     retry_unknown: bool = False
     unsafe_no_sandbox: bool = False
+    waits: Waits = Waits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class Collector:
         self._broke: dict[int, str] = {}  # task → the cap that it has reached
         self._all_broke = ""
         self._stack = AsyncExitStack()
-        self._pool: Pool[int] = Pool(self.options.jobs, self._drive, self.stopping)
+        self._pool: Pool[int] = Pool(self.options.jobs, self._drive, self.stopping, self.options.waits.grace)
 
     async def dispatch(self, lanes: Iterable[Iterable[int]]) -> None:
         """Until all tasks are at rest, or the user stops it. Each lane of task ids has its own workers."""
@@ -182,7 +189,7 @@ class Collector:
         except (AgentError, ConfigError, PolicyError) as error:
             return self._stop_agent(step.agent, error)
         if step.again and step.tries:
-            await self._pool.pause(_pause(step.tries))
+            await self._pool.pause(_pause(step.tries, self.options.waits))
         begun = await self._begin(situation, step, agent, request)
         if not isinstance(begun, int):
             return begun or ""
@@ -228,7 +235,7 @@ class Collector:
     async def _begin(self, situation: Situation, step: Attempt, agent: Agent, request: Request) -> int | str | None:
         """The intent's id, once limits and money allow it; or why there is none (None: look again)."""
         bound = agent.bound(request)
-        looked = time.monotonic()
+        waits, looked = self.options.waits, time.monotonic()
         while not self._pool.stopping.is_set():
             found = await self._writer.commit(lambda tx: self._claim(tx, situation, step, agent.entry, request, bound))
             if isinstance(found, int):
@@ -238,13 +245,13 @@ class Collector:
             if isinstance(found, NoRoom) and not found.wait:
                 return self._out_of_budget(situation.task, found)
             seconds = found.seconds if isinstance(found, _Later) else 0.1
-            if seconds > PATIENCE_SECONDS:
+            if seconds > waits.patience:
                 self._held[step.agent] = time.monotonic() + seconds
                 return f"{step.agent} asks to be left alone for {seconds:.0f} s"
-            if time.monotonic() - looked > RECOVERY_SECONDS:
+            if time.monotonic() - looked > waits.recovery:
                 runs.recover(self.desk.ledger)
                 looked = time.monotonic()
-            await self._pool.pause(min(seconds, RECOVERY_SECONDS))
+            await self._pool.pause(min(seconds, waits.recovery))
         return None
 
     def _claim(
@@ -382,9 +389,9 @@ def _codes(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
     return {AgentFailed.exit_code} if isinstance(end, Wait) and end.why == "stopped" else set()
 
 
-def _pause(tries: int) -> float:
+def _pause(tries: int, waits: Waits) -> float:
     """Exponential, with full jitter above half (M. Brooker, "Exponential Backoff And Jitter", 2015)."""
-    longest = min(PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE)
+    longest = min(waits.pause * 2 ** (tries - 1), waits.longest_pause)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
 

@@ -73,10 +73,13 @@ class Pool(Generic[Job]):
     """Runs `work(job)` for streams of jobs, so many at once of each, so that a slow stream holds up no other. The first
     stop lets work finish, the second does not. `told` hears of the first."""
 
-    def __init__(self, size: int, work: Callable[[Job], Awaitable[None]], told: Callable[[], None]) -> None:
+    def __init__(
+        self, size: int, work: Callable[[Job], Awaitable[None]], told: Callable[[], None], grace: float = GRACE_SECONDS
+    ) -> None:
         self._size = size
         self._work = work
         self._told = told
+        self._grace = grace
         self._workers: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self.stopping = asyncio.Event()
@@ -106,7 +109,7 @@ class Pool(Generic[Job]):
             return
         self.interrupted = True
         self.stopping.set()
-        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon)
+        asyncio.get_running_loop().call_later(self._grace, self._abandon)
         self._told()
 
     def _abandon(self) -> None:

@@ -24,7 +24,7 @@ from gigctl.errors import (
 )
 from gigctl.flow import asking, policy
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import Collector, Rested, RunOptions
+from gigctl.flow.dispatch import Collector, Rested, RunOptions, Waits
 from gigctl.flow.facts import load_situation
 from gigctl.flow.references import Target, find_tasks
 from gigctl.flow.steps import (
@@ -44,7 +44,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Part, Request
 from gigctl.records import RoundRecord, TaskRecord
 
-__all__ = ["Plan", "RunOptions", "RunResult", "carry_out", "plan_run"]
+__all__ = ["Plan", "RunOptions", "RunResult", "Waits", "carry_out", "plan_run", "resolve_default"]
 
 STATES = ("ready", "failed", "review", "blocked")
 EVIDENCE_BYTES = 1024
@@ -168,7 +168,7 @@ def _plan(tx: Tx, target: Target, options: RunOptions, default: Sequence[str], l
     task = target.task
     open_round = rounds.find_open_round(tx, task.id)
     step = next_steps(*_facts(tx, task, options))[0]
-    why = _why_not(task, step, options)
+    why = _why_not(task, open_round, step, options)
     if why:
         left[why] += 1
         return None
@@ -183,14 +183,19 @@ def _facts(tx: Tx, task: TaskRecord, options: RunOptions) -> tuple[TaskFacts, Ro
     return found.task_facts, found.round_facts
 
 
-def _why_not(task: TaskRecord, step: Step, options: RunOptions) -> str:
-    """Why a task that was named has nothing to be done; the empty string where it has."""
+def _why_not(task: TaskRecord, round_: RoundRecord | None, step: Step, options: RunOptions) -> str:
+    """Why a task that was named has nothing to be done; the empty string where it has.
+
+    One in review is drafted again by other agents, or where it is said (`fresh`): a run that is run again pays nothing
+    twice.
+    """
     if task.held_until is not None:
         return "held"
     if task.state == "failed" and not options.retry_failed:
         return "failed before (--retry-failed asks again)"
     goes_on = isinstance(step, (Attempt, Assess)) or step == Wait("unknown")
-    if task.state == "review" and options.agents is None and not goes_on:
+    others = round_ is None or _asks_otherwise(round_, options)
+    if task.state == "review" and not goes_on and not options.fresh and not (options.agents and others):
         return "waiting for you (gigctl queue)"
     return {"blocked": "waiting for another task", "signed": "signed", "cancelled": "cancelled"}.get(task.state, "")
 
@@ -199,9 +204,8 @@ def _wants_new(task: TaskRecord, round_: RoundRecord, step: Step, options: RunOp
     """Whether another round is asked for. What may have been paid is not asked for again by the way."""
     if step == Wait("unknown"):
         return False
-    if task.state == "failed" or round_.input_n != task.input_n or _asks_otherwise(round_, options):
-        return True
-    return task.state == "review" and options.agents is not None and not isinstance(step, (Attempt, Assess))
+    old = task.state == "failed" or round_.input_n != task.input_n
+    return old or options.fresh or _asks_otherwise(round_, options)
 
 
 def _asks_otherwise(round_: RoundRecord, options: RunOptions) -> bool:
