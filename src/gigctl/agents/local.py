@@ -30,16 +30,18 @@ class LocalAgent:
     """The model that the entry names (without a name: the default), served by the machine's one child process."""
 
     def __init__(self, entry: AgentEntry, *, environ: Mapping[str, str]) -> None:
+        """Raises ConfigError where the model is not here, so that a run says so before anything is begun."""
         self.entry = entry
         self._environ = environ
+        self._paths = load_paths(environ)
+        self._model = _get_model(self._paths.models, entry.model, environ)
         self._agent: OpenAIAgent | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Raises ConfigError where there is no model, or its process does not start."""
-        paths = load_paths(self._environ)
-        model = _get_model(paths.models, self.entry.model)
-        state = state_file(paths.runtime, model.path)
+        """Raises ConfigError where the model's process does not start."""
+        model = self._model
+        state = state_file(self._paths.runtime, model.path)
         state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         users = locks.hold(users_file(state), shared=True, timeout=5)
         self._stack.callback(users.release)
@@ -79,15 +81,28 @@ def state_file(runtime: Path, model: Path) -> Path:
     return runtime / f"model-server-{tag}.json"
 
 
-def _get_model(folder: Path, name: str) -> ModelFile:
+_KEYS = {
+    "OPENAI_API_KEY": "openai/gpt-5-mini",
+    "ANTHROPIC_API_KEY": "anthropic/claude-sonnet-4-5",
+    "MISTRAL_API_KEY": "mistral/mistral-small-latest",
+    "DEEPSEEK_API_KEY": "deepseek/deepseek-chat",
+    "GROQ_API_KEY": "groq/llama-3.3-70b-versatile",
+    "OPENROUTER_API_KEY": "openrouter/auto",
+    "GEMINI_API_KEY": "gemini/gemini-2.5-flash",
+}
+"""Keys that people have in their environment, and a model of each provider to begin with."""
+
+
+def _get_model(folder: Path, name: str, environ: Mapping[str, str]) -> ModelFile:
     found = find_model(folder, name)
     if found is not None:
         return found
     if name and name != DEFAULT.name:
         raise ConfigError(f'there is no model "{name}" in {folder}', "gigctl model list, or gigctl model add FILE.gguf")
+    key = next((key for key in _KEYS if environ.get(key)), None)
+    other = f"gigctl agent add NAME --model {_KEYS[key]} --key env:{key}, then run -a NAME" if key else ""
     raise ConfigError(
-        "the embedded model is not here yet",
-        "gigctl model pull (1.1 GB, once), or gigctl agent add NAME --model … for a model elsewhere",
+        "the embedded model is not here yet", f"gigctl model pull (1.1 GB, once){f'; or {other}' if other else ''}"
     )
 
 
