@@ -87,16 +87,16 @@ def decimal_signs(tag: str) -> str:
 
 
 _FUNCTION_WORDS = {
-    "en": """the of and to is are that with this for be by from which you it was will have not in on as or if your can
-        when has""",
-    "fr": "le les des et est une dans pour que qui sur avec ce cette vous du sont pas aux être en on ou si",
+    "en": """a an the of and to is are that with this for be by from which you it was will have not in on as or if your
+        can when has""",
+    "fr": "le les des et est une dans pour que qui sur avec ce cette vous du sont pas aux être en on ou si a",
     "de": """der die das und ist nicht mit den von zu ein eine für auf werden sie wird dem auch sich in an im am um so
         oder wenn hat""",
-    "es": "el los las y es una del por que con para se su más como esta son este sin al en o si ha",
-    "it": "il gli di e che per una non della sono con è del dei nel alla questo anche più si in o ha se",
-    "pt": "o os e uma para não do da dos das com em é que são ao pelo você no na se ou há",
+    "es": "el los las y es una del por que con para se su más como esta son este sin al en o si ha a",
+    "it": "il gli di e che per una non della sono con è del dei nel alla questo anche più si in o ha se a",
+    "pt": "o os e uma para não do da dos das com em é que são ao pelo você no na se ou há a",
     "nl": "de het een en van is niet met voor op te dat zijn wordt deze die aan bij ook worden in of als kan heeft",
-    "pl": "nie się jest na do że i z w dla przez od są lub jak to oraz po tego jego",
+    "pl": "nie się jest na do że i z w dla przez od są lub jak to oraz po tego jego a",
     "ru": "и в не на что с по для это как от или из к при он все его было если",
 }
 

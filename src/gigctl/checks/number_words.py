@@ -13,15 +13,23 @@ SPELT_UP_TO = 1000
 """Larger numbers are hardly ever written out whole, and scales ("2 million") are read apart."""
 
 _EXTRA = {
-    "en": {0: "no", 1: "a an single once", 2: "both twice double pair couple", 3: "triple thrice", 12: "dozen"},
+    "en": {
+        0: "no", 1: "a an single once", 2: "both twice double pair couple binary", 3: "triple thrice", 8: "octal",
+        10: "decimal", 12: "dozen", 16: "hexadecimal hex",
+    },
     "fr": {1: "premier première unique", 2: "double seconde second", 3: "triple tiers", 4: "quart", 12: "douzaine"},
     "de": {1: "ein eine einem einer eines einen einmal einzig", 2: "zwei beide beiden doppelt", 3: "drei"},
     "es": {1: "un una uno primer", 2: "ambos ambas doble", 3: "triple"},
     "it": {1: "un uno una", 2: "entrambi entrambe doppio"},
     "pt": {1: "um uma", 2: "ambos ambas duplo dois duas"},
-    "pl": {1: "jeden jedna jedno jednego jednej", 2: "oba obie obydwa podwójny"},
-    "ru": {1: "один одна одно одного одной раз", 2: "оба обе двойной", 3: "тройной"},
+    # CLDR has no ordinals of Polish, and no cases of the Russian zero.
+    "pl": {
+        1: "jeden jedna jedno jednego jednej pierwsz", 2: "oba obie obydwa podwójny drug", 3: "trzeci trzecia trój",
+        4: "czwart czwór", 5: "piąt", 6: "szóst", 7: "siódm", 8: "ósm", 9: "dziewiąt", 10: "dziesiąt",
+    },
+    "ru": {0: "нуль нуля нулю нулев", 1: "один одна одно одного одной раз", 2: "оба обе двойной", 3: "тройной"},
 }  # fmt: skip
+"""What CLDR's rules do not make: articles, pairs, bases. A stem will do where compounds are written as one word."""
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 _UNSPACED = frozenset({"zh", "ja", "ko", "th", "yue"})
 

@@ -8,7 +8,6 @@ sign and the currency.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from gigctl.checks.number_tokens import Number, find_numbers, is_percent
 from gigctl.checks.number_words import Spelling
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.placeholders import find_placeholders
-from gigctl.checks.prose import MAX_EVIDENCE, at, prose
+from gigctl.checks.prose import MAX_EVIDENCE, at, blank_spans, prose
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "numbers"
@@ -73,11 +72,8 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 def _readable(text: str, markdown: bool) -> str:
     """Code and addresses are `structure`'s, placeholders their own check's."""
     out = prose(text, markdown=markdown)
-    for item in find_placeholders(out):
-        if item.is_qt:
-            continue  # `%1` is also how Turkish writes one percent
-        out = out[: item.start] + " " * (item.end - item.start) + out[item.end :]
-    return out
+    # `%1` is also how Turkish writes one percent.
+    return blank_spans(out, [(item.start, item.end) for item in find_placeholders(out) if not item.is_qt])
 
 
 def _compare(source: str, draft: str, context: CheckContext) -> list[Evidence]:
@@ -88,8 +84,10 @@ def _compare(source: str, draft: str, context: CheckContext) -> list[Evidence]:
         missing = _not_written_otherwise(missing, draft, context.target_language, added)
     if added:
         added = _not_written_otherwise(added, source, context.source_language, [])
-    found = [at(_say(item, "in the source, missing in the draft"), source, item.start) for item in missing]
-    found += [at(_say(item, "in the draft, not in the source"), draft, item.start) for item in added]
+    found = [
+        at(_say(item, "in the source, missing in the draft"), source, item.start) for item in missing[:MAX_EVIDENCE]
+    ]
+    found += [at(_say(item, "in the draft, not in the source"), draft, item.start) for item in added[:MAX_EVIDENCE]]
     if not found:
         found = _percents(wanted, source, draft) + _currencies(source, draft)
     return found
@@ -113,7 +111,8 @@ def _unmatched(wanted: list[Number], there: list[Number]) -> tuple[list[Number],
 
 
 def _pair(wanted: list[Number], stock: dict[str, list[int]], depth: int) -> tuple[list[Number], set[int]]:
-    left, used = [], set()
+    left: list[Number] = []
+    used: set[int] = set()
     for item in wanted:
         for reading in item.readings[:depth]:
             options = stock.get(reading, [])
@@ -128,40 +127,54 @@ def _pair(wanted: list[Number], stock: dict[str, list[int]], depth: int) -> tupl
 
 
 def _not_written_otherwise(items: list[Number], other: str, language: str, added: list[Number]) -> list[Number]:
-    """Those that the other text does not write as a word, a Roman number, a month, another hour or sign."""
-    spelling = Spelling(other, language)
-    left = []
-    counts = Counter(item.readings[0] for item in added)
+    """Those that the other text does not write as a word, a Roman number, a month, another hour or sign.
+
+    What an hour or a sign was paired with leaves `added`.
+    """
+    spelling, names_a_part = Spelling(other, language), _DAY_PART.search(other) is not None
+    stock: dict[str, list[Number]] = {}
+    for there in added:
+        stock.setdefault(there.readings[0], []).append(there)
+    months: dict[int, bool] = {}
+    left: list[Number] = []
+    used: set[Number] = set()
     for item in items:
-        whole = item.whole
-        same_hour = _other_hour(item, counts) if _DAY_PART.search(other) else None
-        if same_hour is not None:
-            added[:] = [there for there in added if there.readings[0] != same_hour]
-        elif item.readings[0].startswith("-") and _sign_elsewhere(item, added, other):
-            continue
-        elif whole is None or not (_is_month(whole, other, language) or spelling.has(whole)):
+        paired = (_other_hour(item, stock) if names_a_part else None) or _sign_elsewhere(item, stock, other)
+        if paired is not None:
+            used.add(paired)
+        elif not _is_spelt(item.whole, spelling, other, language, months):
             left.append(item)
+    added[:] = [there for there in added if there not in used]
     return left
 
 
-def _other_hour(item: Number, counts: Counter[str]) -> str | None:
+def _is_spelt(whole: int | None, spelling: Spelling, other: str, language: str, months: dict[int, bool]) -> bool:
+    if whole is None:
+        return False
+    if whole not in months:
+        months[whole] = _is_month(whole, other, language) or spelling.has(whole)
+    return months[whole]
+
+
+def _other_hour(item: Number, stock: dict[str, list[Number]]) -> Number | None:
     """`2:30 pm` as `2.30 del pomeriggio`: where the other text names a part of the day."""
     hour, _, minute = item.readings[0].partition(":")
-    if not hour.isdigit() or int(hour) > 24:
+    if not hour.isdigit() or int(hour[:3]) > 24:
         return None
     turned = str((int(hour) + 12) % 24)
     forms = [f"{turned}:{minute}"] if minute else []
     forms += [turned] if minute in ("", "00") else []
-    return next((form for form in forms if counts[form]), None)
+    return next((stock[form].pop() for form in forms if stock.get(form)), None)
 
 
-def _sign_elsewhere(item: Number, added: list[Number], other: str) -> bool:
-    value = item.readings[0].lstrip("-")
-    for index, there in enumerate(added):
-        if value in there.readings and _MINUS_WORD.search(other[max(0, there.start - 12) : there.start]):
-            del added[index]
-            return True
-    return False
+def _sign_elsewhere(item: Number, stock: dict[str, list[Number]], other: str) -> Number | None:
+    """`-5` as `minus 5`."""
+    if not item.readings[0].startswith("-"):
+        return None
+    there = stock.get(item.readings[0].lstrip("-"), [])
+    if there and _MINUS_WORD.search(other[max(0, there[-1].start - 12) : there[-1].start]):
+        return there.pop()
+    return None
 
 
 def _is_month(number: int, other: str, language: str) -> bool:
@@ -170,10 +183,10 @@ def _is_month(number: int, other: str, language: str) -> bool:
 
 
 def _percents(wanted: list[Number], source: str, draft: str) -> list[Evidence]:
-    for item in wanted:
-        if is_percent(source, item) and not _PERCENT_WORD.search(draft):
-            return [at(f"percent: {item.text} % in the source, no percent in the draft", source, item.start)]
-    return []
+    item = next((item for item in wanted if is_percent(source, item)), None)
+    if item is None or _PERCENT_WORD.search(draft):
+        return []
+    return [at(f"percent: {item.text} % in the source, no percent in the draft", source, item.start)]
 
 
 def _currencies(source: str, draft: str) -> list[Evidence]:

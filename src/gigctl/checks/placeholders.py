@@ -34,14 +34,14 @@ _FORMS = re.compile(
     | (?P<python>%\((?P<name>[^()\n]{1,100})\)[#0+-]*[0-9]*(?:\.[0-9]+)?(?P<kind>[diouxXeEfFgGcrsa]))
     | (?P<escaped>%%)
     | (?<![0-9])(?P<printf>%(?:(?P<index>[0-9]{1,2})\$)?
-        (?P<width>[#0+'I-]*(?:\*(?:[0-9]+\$)?|[0-9]{1,4})?(?:\.(?:\*|[0-9]{0,4}))?)
+        (?P<width>[#0+'I-]*(?:\*(?:[0-9]+\$)?|[0-9]{1,4})?(?:\.(?:\*(?:[0-9]+\$)?|[0-9]{0,4}))?)
         (?:hh|h|ll|l|q|j|z|t|L|I64|I32)?(?P<type>[diouxXeEfFgGaAcspn@]|<PRI[a-zA-Z0-9]{1,12}>))
     | (?P<qt>%L?[1-9][0-9]?(?![0-9$%,.]|\s?[%])(?=\W|$))
     """,
     re.VERBOSE,
 )
 _DATE_FORMAT = re.compile(r"%[-_0^#E]?[YmHMSyBAbjkIPZT]")
-_SAME_TYPE = {"i": "d", "u": "d", "a": "s", "r": "s", "F": "f", "E": "e", "G": "g", "A": "a"}
+_SAME_TYPE = {"i": "d", "u": "d", "X": "x", "a": "s", "r": "s", "F": "f", "E": "e", "G": "g", "A": "a"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ ADDRESS = re.compile(
 )
 _CODE = re.compile(r"(?<!`)(`{1,3})(?!`)[^`]+?(?<!`)\1(?!`)")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
+_TARGET = re.compile(r"(?<=\]\()[^()\s]*")
 _WORD = re.compile(r"[^\W\d_]+(?:[’'\u02bc-][^\W\d_]+)*")
 
 
@@ -41,6 +42,15 @@ def blank(pattern: re.Pattern[str], text: str) -> str:
     return pattern.sub(lambda found: " " * (found.end() - found.start()), text)
 
 
+def blank_spans(text: str, spans: list[tuple[int, int]]) -> str:
+    """The same for spans in order."""
+    out, last = [], 0
+    for start, end in spans:
+        out += [text[last:start], " " * (end - start)]
+        last = end
+    return "".join([*out, text[last:]])
+
+
 def prose(text: str, *, markdown: bool) -> str:
     """The text with code, addresses and tags as spaces; offsets stay."""
     if "`" in text:
@@ -48,7 +58,7 @@ def prose(text: str, *, markdown: bool) -> str:
     if "<" in text:
         text = blank(_TAG, text)
     if markdown and "](" in text:
-        text = blank(re.compile(r"(?<=\]\()[^()\s]*"), text)
+        text = blank(_TARGET, text)
     return blank(ADDRESS, text) if "/" in text or "@" in text or "www." in text else text
 
 

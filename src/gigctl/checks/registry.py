@@ -14,6 +14,8 @@ from gigctl.model import CheckSpec
 
 if TYPE_CHECKING:
     from gigctl.checks import (
+        command,
+        compiles,
         empty,
         ending,
         json_schema,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     # What `import_module` returns is never checked, so the protocol is held here.
     _text: tuple[Check, ...] = (empty, ending, length, numbers, placeholders, repeated, structure, terms, untranslated)
-    _every: tuple[Check, ...] = (json_schema, regex, spreadsheet_formula)
+    _every: tuple[Check, ...] = (command, compiles, json_schema, regex, spreadsheet_formula)
 
 TABLE = {
     "command": "gigctl.checks.command",

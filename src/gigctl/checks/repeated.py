@@ -34,10 +34,10 @@ def validate(options: Mapping[str, Any]) -> None:
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
     text = content.text
     copies, offset, length = _longest_loop(text)
-    if copies >= 3 and copies > _longest_loop(context.source)[0]:
+    if copies >= 3 and 2 * copies > 3 * _longest_loop(context.source)[0]:
         return verdict(NAME, "fail", at(_say(text[offset : offset + length], copies), text, offset))
     sentence, times = _commonest_sentence(text)
-    if times >= 3 and times > _commonest_sentence(context.source)[1]:
+    if times >= 3 and 2 * times > 3 * _commonest_sentence(context.source)[1]:
         return verdict(NAME, "fail", at(_say(sentence, times), text, text.find(sentence)))
     return verdict(NAME, "pass")
 

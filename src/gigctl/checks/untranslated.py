@@ -14,7 +14,7 @@ from gigctl.checks.base import verdict
 from gigctl.checks.languages import SCRIPTS, base_language, function_words, letters_of, scripts_of
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.placeholders import find_placeholders
-from gigctl.checks.prose import MAX_EVIDENCE, at, blank, excerpt, prose, word_matches
+from gigctl.checks.prose import MAX_EVIDENCE, at, blank, blank_spans, excerpt, prose, word_matches
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "untranslated"
@@ -25,11 +25,13 @@ NEEDS_TREE = False
 RUN = 5
 """So many words of the source in a row, three of them no names, are a part that was left."""
 _PLAIN_WORDS = 3
+_WORDS_FOR_A_RUN = 7  # without a function word it may be a list of keywords
 _WORDS_FOR_A_LANGUAGE = 8
 _QUOTED = re.compile(r"“[^”\n]{1,200}”|«[^»\n]{1,200}»|\"[^\"\n]{1,200}\"|„[^“”\n]{1,200}[“”]|'[^'\n]{3,200}'")
-_OPTION = re.compile(
-    r"(?<!\w)--?[A-Za-z][\w-]*(?:=\S*)?|\S*[\w.]/[\w./]*\S*|\w+[_.:]\w[\w.:]*|&#?\w{1,10};|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]"
-)
+_BRACKETED = re.compile(r"&#?\w{1,10};|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]")
+_TOKEN = re.compile(r"[^\s\u3000-\u9fff]+")
+_CODE_LIKE = re.compile(r"[\w.]/|\w[_.:]\w|(?<![^(\[|])--?[A-Za-z]")
+"""Options, paths, identifiers."""
 
 
 def option(value: str) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
     if base_language(context.source_language) == base_language(context.target_language):
         return  # a variant of the same language may stay word for word
     common = function_words(context.source_language)
-    if source.split() == draft.split() and _is_sentence(list(word_matches(plain_source)), common, 4):
+    if source.split() == draft.split() and _is_sentence(list(word_matches(plain_source)), common, _PLAIN_WORDS):
         yield Evidence("untranslated: the draft is the source, word for word")
         return
     left = list(_left_over(plain_source, plain_draft, common))
@@ -63,9 +65,14 @@ def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
 
 def _readable(text: str, markdown: bool) -> str:
     out = prose(text, markdown=markdown)
-    for item in find_placeholders(out):
-        out = out[: item.start] + " " * (item.end - item.start) + out[item.end :]
-    return blank(_OPTION, out)
+    out = blank_spans(out, [(item.start, item.end) for item in find_placeholders(out)])
+    return _TOKEN.sub(_code_as_spaces, blank(_BRACKETED, out))
+
+
+def _code_as_spaces(token: re.Match[str]) -> str:
+    text = token.group()
+    is_code = len(text) <= 200 and _CODE_LIKE.search(text)
+    return " " * len(text) if is_code else text
 
 
 def _is_plain(word: str) -> bool:
@@ -118,7 +125,7 @@ def _left_over(source: str, draft: str, common: frozenset[str]) -> Iterator[Evid
         run = now[index : end + RUN - 1]
         index = end + RUN - 1
         span = run[0].start(), run[-1].end()
-        if _is_sentence(run, common, 8) and not _inside(span, quoted):
+        if _is_sentence(run, common, _WORDS_FOR_A_RUN) and not _inside(span, quoted):
             yield at(f'untranslated: "{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
 
 
@@ -130,7 +137,8 @@ def _inside(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:
 def _is_sentence(run: list[re.Match[str]], common: frozenset[str], enough: int) -> bool:
     """Words of a language rather than names, a command or a list of keywords."""
     plain = [word.group() for word in run if _is_plain(word.group())]
-    return len(plain) >= enough or (len(plain) >= _PLAIN_WORDS and not common.isdisjoint(plain))
+    said = {word.group().casefold() for word in run}
+    return len(plain) >= enough or (len(plain) >= _PLAIN_WORDS and not common.isdisjoint(said))
 
 
 def _wrong_language(draft: str, context: CheckContext) -> Iterator[Evidence]:

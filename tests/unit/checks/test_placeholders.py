@@ -20,6 +20,8 @@ SAME = [
     ("50%de", "50% of"),
     ("%5.1f km", "%.1f km"),
     ("%d%% fait", "%d%% done"),
+    ("'%.*s' dans '%s'", "'%3$s' holds '%2$.*1$s'"),
+    ("0x%02X", "0x%02x"),
     ("le %Y-%m-%d", "on %m/%d/%Y"),
     ("${prix} et %{nom}", "%{nom} and ${prix}"),
     ("%1 de %2", "%2 of %1"),
