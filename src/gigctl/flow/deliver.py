@@ -15,7 +15,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.manifest import MANIFEST, SIGNATURE, Manifest
 from gigctl.flow.parcel import Delivered, Parcel, listed, write_parcel
 from gigctl.flow.selection import Wanted, list_wanted, refuse_unsigned
-from gigctl.flow.signoffs import Signed, list_ai_use, load_signed, to_signoff
+from gigctl.flow.signoffs import Signed, list_ai_use, load_signed, refuse_forged, to_signoff
 from gigctl.ledger import gigs
 from gigctl.ledger.store import Tx
 from gigctl.model import Change, Content
@@ -74,6 +74,7 @@ def _prepare(tx: Tx, desk: Desk, wanted: Wanted, options: Options) -> Parcel:
     """The files, from the sources and the signed contents alone, and the manifest that tells of them."""
     gig = wanted.gig
     ready = [load_signed(tx, task) for task in refuse_unsigned(wanted, partial=options.partial)]
+    refuse_forged(tx, ready)
     form = _form(gig, wanted.chosen, options)
     documents, delivered = _documents(tx, wanted, ready)
     on_tree = [one for one in ready if get_craft(one.task.craft).ON_TREE]

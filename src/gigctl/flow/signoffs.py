@@ -12,7 +12,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import Content
 from gigctl.records import DecisionRecord, RevisionRecord, TaskRecord
 
-__all__ = ["Signed", "list_ai_use", "load_signed", "to_signoff"]
+__all__ = ["Signed", "list_ai_use", "load_signed", "refuse_forged", "to_signoff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,17 @@ def _compare(tx: Tx, task: TaskRecord, decision: DecisionRecord, content: Conten
     newest = tasks.get_input(tx, task.id, task.input_n).sha256
     if not decision.signed_input == task.input_hash == newest:
         raise LedgerError(f"{task.ref} was signed for another version of its source", f"gigctl reopen {task.ref}")
+
+
+def refuse_forged(tx: Tx, signed: Sequence[Signed]) -> None:
+    """A signature counts only as the journal has it: a row that was put into the file is none. Raises LedgerError."""
+    if not signed:
+        return
+    own = {f"(task {one.task.id})": one.task.ref for one in signed}
+    for sentence in decisions.check_decisions(tx):
+        ref = next((ref for mark, ref in own.items() if mark in sentence), None)
+        if ref is not None:
+            raise LedgerError(f"{ref}'s signature can't be relied on: {sentence}", "gigctl ledger verify")
 
 
 def to_signoff(signed: Signed) -> Signoff:
@@ -111,6 +122,6 @@ def _statement(drafts: Sequence[DraftedBy], actors: Sequence[str]) -> str:
     edited = sum(len(draft.edited) for draft in by_agent)
     names = ", ".join(dict.fromkeys(draft.model or draft.agent for draft in by_agent))
     return (
-        f"Of {total} parts, {machine} were drafted by machine ({names}); a person changed {edited} of these and wrote "
-        f"{total - machine} alone. Each of the {total} was signed by {', '.join(actors)}."
+        f"Drafted by machine ({names}): {machine} of {total} parts; changed by a person since: {edited}; "
+        f"written by a person alone: {total - machine}. Every part was signed by {', '.join(actors)}."
     )

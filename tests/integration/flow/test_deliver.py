@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gigctl.crafts.registry import CRAFTS
 from gigctl.errors import ConfigError, GateError, LedgerError, UsageError, WaitsForHuman
 from gigctl.flow import review
 from gigctl.flow.deliver import Options, deliver
@@ -18,6 +19,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
 from gigctl.flow.manifest import MANIFEST, read_manifest
 from gigctl.flow.preview import preview
+from gigctl.flow.run import RunOptions, carry_out, plan_run
 from gigctl.flow.verify import verify
 from gigctl.ledger import deliveries, gigs
 from gigctl.model import Content, Reference
@@ -203,6 +205,24 @@ def test_a_ledger_that_was_tampered_with(sql: str, why: str, office: Office, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_a_signature_that_nobody_made(office: Office, tmp_path: Path) -> None:
+    """Every column as a signature would have it, but no event of the journal tells of it."""
+    gig = office.signed_translation()
+    review.reopen(office.desk, [f"{gig}.2"])
+    _tamper(
+        office,
+        """INSERT INTO decision (task, revision, kind, actor, at, signed_input, signed_revision, signed_checks,
+        event) SELECT task, revision, kind, actor, at, signed_input, signed_revision, signed_checks, event FROM decision
+        WHERE kind = 'sign' AND voided IS NOT NULL""",
+    )
+    _tamper(office, "UPDATE decision SET actor = 'Mallory' WHERE id = (SELECT max(id) FROM decision)")
+    _tamper(
+        office, """UPDATE task SET state = 'signed', signed = (SELECT max(id) FROM decision) WHERE signed IS NULL"""
+    )
+    with pytest.raises(LedgerError, match=rf"{gig}.2's signature can't be relied on"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+
+
 def test_a_failed_check_that_nobody_answered_for(office: Office, tmp_path: Path) -> None:
     gig = office.signed_translation()
     _tamper(office, """UPDATE decision SET signed_checks = '[["structure","skip",true,"f",false]]'""")
@@ -367,6 +387,58 @@ def test_a_text_beside_a_document_is_not_lost(office: Office, tmp_path: Path) ->
     assert texts == {"Hello.\n", "Thanks"}
 
 
+# --- no craft is believed ---
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CRAFTS, "careless", "support.careless_craft")
+
+
+def _careless(office: Office, title: str) -> str:
+    tasks = tuple(TaskWish(name=f"t{n}", brief=f"Write {n}") for n in (1, 2))
+    gig = office.add_gig(craft="careless", title=title, brief="Write", tasks=tasks)
+    for task in office.tasks(gig):
+        office.draft(task.ref, f"Text {task.number}")
+    return gig
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_craft_that_loses_a_text(office: Office, tmp_path: Path) -> None:
+    gig = _careless(office, "loses")
+    office.sign(gig)
+    with pytest.raises(LedgerError, match=rf"{gig}.2 is signed, and no file"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_craft_that_mixes_in_what_is_unsigned(office: Office, tmp_path: Path) -> None:
+    gig = _careless(office, "mixes")
+    office.sign(f"{gig}.1")
+    with pytest.raises(WaitsForHuman, match="no file of it is signed as a whole"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out", partial=True))
+    with pytest.raises(UsageError, match="a file is delivered whole"):
+        deliver(office.desk, [f"{gig}.1"], Options(output=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_craft_that_names_files_by_their_text(office: Office, tmp_path: Path) -> None:
+    gig = _careless(office, "names")
+    office.sign(gig)
+    with pytest.raises(AssertionError, match="names files by what is in them"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+
+
+def test_a_source_that_is_another_now(office: Office, tmp_path: Path) -> None:
+    gig = office.translation("Bonjour.\n")
+    office.draft(f"{gig}.1", "Hello.")
+    office.sign(gig)
+    _tamper(office, "UPDATE task SET place = json_set(place, '$.start', 2)")
+    with pytest.raises(LedgerError, match=r"can't be assembled: contrat\.fr\.md is not the file"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+
+
 # --- names ---
 
 
@@ -502,6 +574,10 @@ def test_a_delivery_whose_record_is_missing_is_found(office: Office, tmp_path: P
     assert [record.manifest_sha256 for record in recorded(office, gig)] == [first.sha256]
     with pytest.raises(UsageError, match="already there"):
         deliver(office.desk, [gig], Options(output=out))
+    _tamper(office, "DELETE FROM delivery_task")
+    _tamper(office, "DELETE FROM delivery")
+    with pytest.raises(UsageError, match="already there"):  # that one has no signature
+        deliver(office.desk, [gig], Options(output=out, signer=str(make_key(tmp_path))))
 
 
 def test_another_delivery_at_the_place_is_not_taken_for_ours(office: Office, tmp_path: Path) -> None:
@@ -555,7 +631,33 @@ def test_what_machines_drafted_is_said_honestly(office: Office, tmp_path: Path) 
         ("", (f"{gig}.3",), ()),
         ("an agent", (f"{gig}.1", f"{gig}.2"), (f"{gig}.2",)),
     ]
-    assert "Of 3 parts, 2 were drafted by machine" in use.statement
+    assert ": 2 of 3 parts; changed by a person since: 1; written by a person alone: 1." in use.statement
     assert read_manifest((tmp_path / "out" / MANIFEST).read_bytes()).ai_use == use
     deliver(office.desk, [gig], Options(output=tmp_path / "quiet"))
     assert b"aiUse" not in (tmp_path / "quiet" / MANIFEST).read_bytes()
+
+
+def test_a_machines_name_is_the_models(office: Office, tmp_path: Path) -> None:
+    """Drafted by a real run of a real agent."""
+    (office.folder / "answers.json").write_text('[{"match": "Bonjour", "answer": "Hello."}]')
+    config = office.desk.paths.agents_file
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f'[box]\nkind = "scripted"\nmodel = "tiny-1"\nargv = ["{office.folder}/answers.json"]\n')
+    gig = office.translation("Bonjour.\n")
+    options = RunOptions(agents=("box",))
+    carry_out(office.desk, plan_run(office.desk, [gig], options, ("box",)), options, lambda *_: None)
+    office.sign(gig)
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", ai_statement=True))
+    assert done.manifest.ai_use is not None
+    (draft,) = done.manifest.ai_use.drafts
+    assert (draft.agent, draft.tasks, draft.edited) == ("box", (f"{gig}.1",), ())
+    assert f"Drafted by machine ({draft.model or 'box'}): 1 of 1 parts" in done.manifest.ai_use.statement
+
+
+def test_no_machine_at_all(office: Office, tmp_path: Path) -> None:
+    gig = office.translation("Bonjour.\n")
+    review.add_edit(office.desk, office.task(f"{gig}.1"), Content.of_text("Hello."))
+    office.sign(gig)
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", ai_statement=True))
+    assert done.manifest.ai_use is not None
+    assert done.manifest.ai_use.statement.startswith("No machine drafted any of the 1 parts.")

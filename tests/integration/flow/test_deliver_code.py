@@ -217,3 +217,50 @@ def test_the_brief_is_the_message(office: Office, client: Repository, tmp_path: 
     assert client.git("log", "-1", "--format=%s") == "Greet politely"
     assert "nobody is offended" in client.git("log", "-1", "--format=%b")
     assert "mallory" not in client.git("log", "-1", "--format=%ae")
+
+
+def test_a_long_brief_makes_a_short_subject(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = office.signed_code(client.path, changed(GREET), title="word " * 40)
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    client.git("am", *map(str, (tmp_path / "out").glob("*.patch")))
+    subject = client.git("log", "-1", "--format=%s")
+    assert len(subject) <= 72
+    assert subject.endswith("word…")
+
+
+def test_code_and_a_text_in_one_gig(office: Office, client: Repository, tmp_path: Path) -> None:
+    tasks = (TaskWish(name="change", brief="Greet"), TaskWish(name="note", craft="writing", brief="Write a note"))
+    gig = office.add_gig(craft="code", repository=str(client.path), brief="Both", tasks=tasks)
+    office.draft(f"{gig}.1", Content((GREET,), office.task(f"{gig}.1").input_base))
+    office.draft(f"{gig}.2", "A note.")
+    office.sign(gig)
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert [signoff.task for signoff in done.manifest.signoffs] == [f"{gig}.1", f"{gig}.2"]
+    assert (tmp_path / "out" / "0001-change.patch").is_file()
+    assert {path.read_bytes() for path in (tmp_path / "out").iterdir()} >= {b"A note.\n"}
+    assert verify(tmp_path / "out").ok
+    with pytest.raises(UsageError, match="has texts too"):
+        deliver(office.desk, [gig], Options(form="branch"))
+    made = preview(office.desk, gig, tmp_path / "look")
+    assert len(made.files) == 2
+
+
+def test_a_change_to_another_state(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = office.signed_code(client.path, changed(GREET))
+    client.commit({"more.txt": "more"})
+    other = office.signed_code(client.path, changed(TOOL))
+    _rebase(office, gig, other)
+    with pytest.raises(UsageError, match="another state of the repository"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+
+
+def _rebase(office: Office, gig: str, other: str) -> None:
+    """The gig starts from elsewhere now, and its task's signature does not."""
+    found = {}
+    for name in (gig, other):
+        reference = Reference.parse(name)
+        assert reference is not None
+        with office.desk.ledger.reading() as tx:
+            found[name] = gigs.get_gig(tx, reference)
+    with office.desk.ledger.writing() as tx:
+        gigs.edit_gig(tx, found[gig], base_commit=found[other].base_commit, base_tree=found[other].base_tree)

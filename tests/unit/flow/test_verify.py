@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gigctl.errors import UsageError
+from gigctl.errors import ConfigError, UsageError
 from gigctl.flow import signers
 from gigctl.flow.manifest import MANIFEST, SIGNATURE, DeliveredFile, Manifest, SeenCheck, Signoff, read_manifest
 from gigctl.flow.verify import Verification, verify
@@ -259,3 +259,26 @@ def test_a_manifest_that_never_ends(tmp_path: Path) -> None:
 def test_the_manifest_says_who_and_what() -> None:
     made = manifest()
     assert read_manifest(made.to_bytes()).sha256 == made.sha256
+
+
+def test_without_ssh_keygen_who_asks_for_no_name_can_do_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = make_key(tmp_path)
+    allowed = allow(tmp_path, ("ada", key))
+    folder = write(tmp_path / "d")
+    sign(folder, key)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    seen = verify(folder)
+    assert (seen.ok, seen.signer) == (True, None)
+    with pytest.raises(ConfigError, match="ssh-keygen"):
+        verify(folder, allowed=allowed)
+
+
+def test_a_damaged_entry_of_a_zip(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "d.zip", ("x", b"0123456789" * 20, False))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"contrat.en.md") + len(b"contrat.en.md") + 2
+    data[at] ^= 0x55
+    path.write_bytes(data)
+    assert "contrat.en.md: is damaged" in said(verify(path))
