@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import References, command, verb
-from gigctl.commands.words import references
+from gigctl.commands.options import References, command, references, verb
 from gigctl.flow.desk import open_desk
 from gigctl.flow.review import check_now
 from gigctl.render.display import display_line

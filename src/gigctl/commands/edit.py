@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import References, command, verb
-from gigctl.commands.words import references
+from gigctl.commands.options import References, command, references, verb
 from gigctl.errors import UsageError
 from gigctl.flow.desk import open_desk
 from gigctl.flow.editing import edit_from, edit_in_editor

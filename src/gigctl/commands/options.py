@@ -8,16 +8,31 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import _click
 from typer.core import TyperCommand
 
+from gigctl.errors import UsageError
 from gigctl.render.output import Output
 
-__all__ = ["Limit", "MaxCost", "References", "Yes", "command", "noun", "verb"]
+if TYPE_CHECKING:
+    from gigctl.flow.desk import Desk
+
+__all__ = [
+    "Limit",
+    "MaxCost",
+    "References",
+    "Yes",
+    "command",
+    "filtered_references",
+    "noun",
+    "references",
+    "verb",
+]
 
 References = Annotated[list[str], typer.Argument(metavar="REF...", help="References; `-` reads them from stdin.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
@@ -114,3 +129,25 @@ def _with_common_options(function: Callable[..., int | None]) -> inspect.Signatu
     ]
     keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     return signature.replace(parameters=[*keyword_only, *common])
+
+
+# --- what the words of a command line name ---
+
+
+def references(words: Sequence[str]) -> list[str]:
+    """The words with `-` replaced by what standard input lists. Raises UsageError where it lists nothing."""
+    if not words:
+        return []
+    from gigctl.flow.references import expand_dash
+
+    found = expand_dash(words, sys.stdin if "-" in words else None)
+    if not found:
+        raise UsageError("standard input names nothing", "gigctl queue | gigctl sign -")
+    return found
+
+
+def filtered_references(desk: Desk, *, client: str | None = None) -> list[str]:
+    """The open gigs, of one client where it is named."""
+    from gigctl.flow.references import list_open_gigs
+
+    return list_open_gigs(desk, client)

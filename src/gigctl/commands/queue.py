@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import Limit, command, verb
-from gigctl.commands.words import references
+from gigctl.commands.options import Limit, command, references, verb
 from gigctl.flow.desk import open_desk
 from gigctl.flow.queue import find_queue
 from gigctl.render.output import Output

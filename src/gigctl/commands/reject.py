@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import References, command, verb
-from gigctl.commands.words import references
+from gigctl.commands.options import References, command, references, verb
 from gigctl.config import load_settings
 from gigctl.flow.desk import open_desk
 from gigctl.flow.review import reject as close_revisions

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gigctl.commands.options import Yes, command, verb
-from gigctl.commands.words import filtered_references, references
+from gigctl.commands.options import Yes, command, filtered_references, references, verb
 from gigctl.config import load_settings
 from gigctl.errors import UsageError, worst_exit_code
 from gigctl.flow.desk import Desk, open_desk

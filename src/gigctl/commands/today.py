@@ -11,7 +11,7 @@ from gigctl.render.today import json_today, render_beginning, render_today
 app = verb()
 
 
-@command(app, "today", example="gigctl")
+@command(app, "today", example="gigctl\ngigctl today --json")
 def today(out: Output) -> None:
     """Today: what waits for you, what is due, what runs, money out and in."""
     with open_desk() as desk:
