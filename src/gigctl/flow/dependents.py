@@ -22,9 +22,10 @@ def release_dependents(tx: Tx, task: TaskRecord, content: Content) -> None:
 
 
 def void(tx: Tx, task: TaskRecord) -> None:
-    """Ends a task's signature, and puts back what was built on it. The caller sets the task's own state."""
+    """Ends a task's signature, so that it is to be looked at again, and puts back what was built on it."""
     if not decisions.void_signature(tx, task):
         return
+    tasks.set_state(tx, task.id, "review")
     for other, _ in tasks.list_dependents(tx, task.id):
         _back_to_review(tx, tasks.get_task_by_id(tx, other))
 
@@ -33,6 +34,5 @@ def _back_to_review(tx: Tx, task: TaskRecord) -> None:
     """What depends on something that changed is looked at again; what was not begun waits."""
     if task.state == "signed":
         void(tx, task)
-        tasks.set_state(tx, task.id, "review")
     elif task.state == "ready" and revisions.find_best_revision(tx, task.id) is None:
         tasks.set_state(tx, task.id, tasks.waiting_state(tx, task.id))

@@ -138,8 +138,9 @@ class Output:
     # --- beside the result ---
 
     def say(self, text: str) -> None:
-        """A note for the person at the terminal: not under `--quiet`."""
-        if not self.quiet:
+        """A note for the person at the terminal: not under `--quiet`, nor to a program that reads stderr for an error's
+        document."""
+        if not self.quiet and not (self.machine and not self.error_terminal.is_tty):
             self._error_line(text)
 
     def warn(self, text: str) -> None:
