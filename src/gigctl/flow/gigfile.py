@@ -58,12 +58,16 @@ class Wish:
     tasks: tuple[TaskWish, ...] = ()
     folder: Path = field(default_factory=Path)
     origin: str = ""  # the file's name, for messages
+    overridden: frozenset[str] = frozenset()  # fields that an option said: they are not the file's
+    problems: tuple[str, ...] = ()  # what is wrong with the file, told together with what its values mean
 
 
 def merged(file: Wish, options: Wish) -> Wish:
     """Options win over the file, name by name; checks and craft options are added, a name of both is the option's."""
     said = {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name)}
-    said.pop("folder", None)
+    for name in ("folder", "origin", "overridden", "problems"):
+        said.pop(name, None)
+    said["overridden"] = frozenset(said)
     if options.sources:
         said["sources"] = tuple(str(Path(name).absolute()) if name != "-" else name for name in options.sources)
     if options.repository:
@@ -75,7 +79,7 @@ def merged(file: Wish, options: Wish) -> Wish:
 
 
 def read_gig_file(text: str, folder: Path, origin: str) -> Wish:
-    """Raises UsageError that names each bad key, a line each, and what was expected."""
+    """The wish, with each bad key and what was expected in its `problems`. Raises UsageError where it is no TOML."""
     if len(text) > LARGEST_FILE:
         raise UsageError(f"{origin}: larger than a gig's file is ever ({LARGEST_FILE // 1024**2} MiB)")
     try:
@@ -83,10 +87,7 @@ def read_gig_file(text: str, folder: Path, origin: str) -> Wish:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{origin}: no TOML: {error}", "docs/gigs.md shows a gig's file") from error
     reader = _Reader(origin)
-    wish = reader.read(table, folder)
-    if reader.problems:
-        raise UsageError("\n".join(reader.problems), "docs/gigs.md lists the keys of a gig's file")
-    return wish
+    return replace(reader.read(table, folder), problems=tuple(reader.problems))
 
 
 class _Reader:
@@ -183,13 +184,17 @@ class _Reader:
         return tuple(out)
 
     def _check_names(self, wishes: list[TaskWish]) -> None:
-        names = [wish.name for wish in wishes if wish.name]
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        names = {wish.name: n for n, wish in enumerate(wishes, 1) if wish.name}
+        many = [wish.name for wish in wishes if wish.name]
+        for name in sorted({name for name in names if many.count(name) > 1}):
             self.bad("task", f'two tasks are named "{name}"')
-        for wish in wishes:
-            for name in wish.after:
+        for n, wish in enumerate(wishes, 1):
+            waits = [name for name in (*wish.after, *wish.sources) if name in names or name in wish.after]
+            if waits and not wish.name:
+                self.bad(f"task {n}: name", "expected one, since it waits for another task")
+            for name in waits:
                 if name not in names:
-                    self.bad(f'task "{wish.name}": after', f'no task of the file is named "{name}"')
+                    self.bad(f"task {n}: after", f'no task of the file is named "{name}"')
         self._check_cycles({wish.name: [n for n in (*wish.after, *wish.sources) if n in names] for wish in wishes})
 
     def _check_cycles(self, waits: dict[str, list[str]]) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
+from gigctl.config import load_settings
 from gigctl.crafts.base import BadSource, Craft
 from gigctl.crafts.registry import get_craft
 from gigctl.errors import UsageError
@@ -22,9 +26,11 @@ from gigctl.system.git.bases import add_base
 from gigctl.system.git.store import Store
 from gigctl.values import parse_date, parse_language, parse_money, parse_usd
 
-__all__ = ["Added", "add_gig"]
+__all__ = ["Added", "add_gig", "load_rates", "parse_future", "read_source", "split_sources"]
 
 Value = TypeVar("Value")
+STDIN_NAME = "stdin.txt"
+"""What standard input is called as a source."""
 LARGEST_SOURCE = 256 * 1024 * 1024
 """Bytes: SQLite keeps a blob of up to 1 GB, and a text of this size is no single gig any more."""
 
@@ -53,18 +59,18 @@ class _Group:
 
 def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
     """Reads all that the wish names, then writes the gig in one transaction. Raises UsageError, PolicyError."""
-    with desk.ledger.reading() as tx:
-        client = clients.get_client(tx, wish.client or "me")
-    policy.check_chain(client, wish.agents, desk.agents)
-    craft = get_craft(wish.craft or _only_craft(wish))
-    problems: list[str] = []
+    problems = list(wish.problems)
+    client = _asked(wish, "client", problems, lambda: _client(desk, wish))
+    craft = _asked(wish, "craft", problems, lambda: get_craft(wish.craft or _only_craft(wish)))
+    sources = {name: read_source(wish, name, stdin, problems) for name in _source_names(wish)}
     fields = _fields(desk, wish, client, craft, problems)
-    sources = {name: _read_source(wish, name, stdin, problems) for name in _source_names(wish)}
+    _check_wishes(wish, list(sources.values()), problems)
     _raise(problems)
-    base = _base(desk, wish, craft, list(sources.values()))
-    fields |= base
-    seen = _as_gig(craft, wish, fields)
-    groups = _groups(craft, wish, seen, sources)
+    assert client is not None  # noqa: S101
+    assert craft is not None  # noqa: S101
+    policy.check_chain(client, wish.agents, desk.agents)
+    fields |= _base(desk, wish, craft, list(sources.values()))
+    groups = _groups(craft, wish, _as_gig(craft, wish, fields), sources)
     with desk.ledger.writing() as tx:
         gig = gigs.add_gig(tx, client, **fields)
         rows = {source.name: gigs.add_source(tx, gig, source) for source in sources.values()}
@@ -76,7 +82,28 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
 
 def _raise(problems: Sequence[str]) -> None:
     if problems:
-        raise UsageError("\n".join(problems))
+        raise UsageError("\n".join(dict.fromkeys(problems)), "docs/gigs.md tells what a gig may say")
+
+
+def _client(desk: Desk, wish: Wish) -> ClientRecord:
+    with desk.ledger.reading() as tx:
+        return clients.get_client(tx, wish.client or "me")
+
+
+def _asked(wish: Wish, key: str, problems: list[str], get: Callable[[], Value]) -> Value | None:
+    """What `get` finds; what it says instead goes to the problems, with the file and key that it came from."""
+    try:
+        return get()
+    except UsageError as error:
+        problems.append(f"{_where(wish, key)}: {error.message}")
+        return None
+
+
+def _where(wish: Wish, key: str) -> str:
+    """The file and its key, or the option that said it."""
+    if wish.origin and _FIELD.get(key, key) not in wish.overridden:
+        return f"{wish.origin}: {key}"
+    return f"--{key}"
 
 
 def _only_craft(wish: Wish) -> str:
@@ -85,46 +112,82 @@ def _only_craft(wish: Wish) -> str:
         return "translation"
     if wish.repository:
         return "code"
-    raise UsageError("no craft is named", "--craft translation, code or writing; gigctl craft list")
+    raise UsageError("none is named: expected translation, code or writing", "gigctl craft list")
 
 
 # --- fields ---
 
 
-def _fields(desk: Desk, wish: Wish, client: ClientRecord, craft: Craft, problems: list[str]) -> dict[str, Any]:
+def _fields(
+    desk: Desk, wish: Wish, client: ClientRecord | None, craft: Craft | None, problems: list[str]
+) -> dict[str, Any]:
     """The gig's columns, with every bad value gathered."""
 
     def read(key: str, text: str, parse: Callable[[str], Value]) -> Value | None:
-        if not text:
-            return None
-        try:
-            return parse(text)
-        except UsageError as error:
-            problems.append(f"{f'{wish.origin}: ' if wish.origin else ''}{key}: {error.message}")
-            return None
+        return _asked(wish, key, problems, lambda: parse(text)) if text else None
 
-    price = read("price", wish.price, lambda text: parse_money(text, client.currency))
+    currency = client.currency if client else "EUR"
+    made = {task.name for task in wish.tasks if task.name}
+    price = read("price", wish.price, lambda text: parse_money(text, currency))
     targets = [read("to", text, parse_language) for text in wish.targets]
-    for name in craft.REQUIRES:
-        if not getattr(wish, _FIELD[name]):
-            problems.append(f"{craft.NAME} needs --{name}: nothing says {_WHAT[name]}")
-    for name in sorted(set(wish.options) - set(craft.OPTIONS)):
-        problems.append(f"--set {name}: {craft.NAME} has no such option; it has {', '.join(craft.OPTIONS) or 'none'}")
+    if craft is not None:
+        problems += _missing(wish, craft)
     return {
-        "craft": craft.NAME, "title": wish.title, "brief": wish.brief, "options": dict(wish.options),
+        "craft": craft and craft.NAME, "title": wish.title, "brief": wish.brief, "options": dict(wish.options),
         "checks": wish.checks, "source_language": read("from", wish.source_language, parse_language) or "",
         "targets": [language for language in targets if language], "price": price.minor if price else None,
-        "currency": price.currency if price else client.currency,
-        "due": read("due", wish.due, lambda text: _future(text, desk.today)),
-        "budget": read("budget", wish.budget, parse_usd), "agents": list(wish.agents),
+        "currency": price.currency if price else currency,
+        "due": read("due", wish.due, lambda text: parse_future(text, desk.today)),
+        "budget": read("budget", wish.budget, lambda text: parse_usd(text, load_rates(desk))),
+        "agents": list(wish.agents), "wishes": [_written(task, made) for task in wish.tasks],
     }  # fmt: skip
 
 
-_FIELD = {"to": "targets", "brief": "brief", "from": "source_language"}
+_FIELD = {"to": "targets", "from": "source_language", "agent": "agents", "source": "sources", "repo": "repository",
+          "set": "options"}  # fmt: skip
 _WHAT = {"to": "into which language", "brief": "what is to be done", "from": "from which language"}
 
 
-def _future(text: str, today: date) -> str:
+def load_rates(desk: Desk) -> Mapping[str, Decimal]:
+    """What a unit of each currency is in USD."""
+    return load_settings(desk.paths.config_file, desk.environ).settings.rates
+
+
+def _missing(wish: Wish, craft: Craft) -> Iterator[str]:
+    """What the craft must be told, by the gig or by each of its tasks, and options that it does not know."""
+    for name in craft.REQUIRES:
+        field = _FIELD.get(name, name)
+        of_tasks = wish.tasks and all(getattr(task, field, None) or task.craft for task in wish.tasks)
+        if not getattr(wish, field) and not of_tasks:
+            yield f"{_where(wish, name)}: {craft.NAME} needs it: nothing says {_WHAT[name]}"
+    for name in sorted(set(wish.options) - set(craft.OPTIONS)):
+        known = ", ".join(craft.OPTIONS) or "none"
+        yield f"{_where(wish, 'set')} {name}: {craft.NAME} has no such option: expected one of {known}"
+
+
+def _check_wishes(wish: Wish, sources: Sequence[Source], problems: list[str]) -> None:
+    """Names that are there twice, and the crafts and languages of the file's tasks."""
+    names = [source.name for source in sources]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"{_where(wish, 'source')}: two are named {name}: expected a name of its own for each")
+    made = {task.name for task in wish.tasks if task.name}
+    for n, task in enumerate(wish.tasks, 1):
+        if task.craft:
+            _asked(wish, f"task {n}: craft", problems, partial(get_craft, task.craft))
+        if len(task.sources) > 1 and (taken := [name for name in task.sources if name in made]):
+            problems.append(f"{_where(wish, f'task {n}: source')}: {taken[0]} is a task: expected it alone, or files")
+        for text in task.targets:
+            _asked(wish, f"task {n}: to", problems, partial(parse_language, text))
+
+
+def _written(task: TaskWish, made: set[str]) -> dict[str, Any]:
+    """A task as the file has it, its sources by the names that they have in the gig, or those of its tasks."""
+    sources = [name if name in made else STDIN_NAME if name == "-" else Path(name).name for name in task.sources]
+    return {"name": task.name, "craft": task.craft, "brief": task.brief, "source": sources, "to": list(task.targets),
+            "after": list(task.after)}  # fmt: skip
+
+
+def parse_future(text: str, today: date) -> str:
     due = parse_date(text, today=today)
     if due < today:
         raise UsageError(f"{due.isoformat()} is past: expected today ({today.isoformat()}) or later")
@@ -140,15 +203,16 @@ def _source_names(wish: Wish) -> list[str]:
     return list(dict.fromkeys([*wish.sources, *of_tasks]))
 
 
-def _read_source(wish: Wish, name: str, stdin: bytes | None, problems: list[str]) -> Source:
+def read_source(wish: Wish, name: str, stdin: bytes | None, problems: list[str]) -> Source:
+    """A file's bytes; what stands in the way goes to `problems`."""
     if name == "-":
-        return Source("stdin.txt", stdin or b"")
+        return Source(STDIN_NAME, stdin or b"")
     path = wish.folder / name
-    where = f"{wish.origin}: source" if wish.origin else "source"
+    where = _where(wish, "source")
     try:
         path.name.encode()
         if path.is_dir():
-            problems.append(f"{where}: {path} is a folder: name its files")
+            problems.append(f"{where}: {path} is a folder: expected its files")
         elif path.stat().st_size > LARGEST_SOURCE:
             problems.append(f"{where}: {path} has more than {LARGEST_SOURCE // 1024**2} MiB")
         elif not path.is_file():
@@ -164,11 +228,9 @@ def _read_source(wish: Wish, name: str, stdin: bytes | None, problems: list[str]
 
 def _base(desk: Desk, wish: Wish, craft: Craft, sources: Sequence[Source]) -> dict[str, Any]:
     """Of a craft that works on a tree: the client's commit in our own store, or the files given, as a tree there."""
-    if len({source.name for source in sources}) < len(sources):
-        raise UsageError("two sources have the same name", "give them names of their own")
     if not craft.ON_TREE:
         if wish.repository:
-            raise UsageError(f"--repo: {craft.NAME} works on files, not on a repository")
+            raise UsageError(f"{_where(wish, 'repo')}: {craft.NAME} works on files, not on a repository")
         return {}
     store = Store.open(desk.store)
     if wish.repository:
@@ -192,7 +254,7 @@ def _as_gig(craft: Craft, wish: Wish, fields: Mapping[str, Any]) -> Gig:
 
 def _groups(craft: Craft, wish: Wish, gig: Gig, sources: Mapping[str, Source]) -> list[_Group]:
     if not wish.tasks:
-        return _split(craft, gig, "", [sources[name] for name in wish.sources])
+        return split_sources(craft, gig, "", [sources[name] for name in wish.sources])
     names = {task.name for task in wish.tasks if task.name}
     return [group for task in wish.tasks for group in _task_groups(craft, wish, task, gig, names, sources)]
 
@@ -204,13 +266,14 @@ def _task_groups(
     seen = _with_task(gig, own, task)
     taken = [name for name in task.sources if name in names]
     if taken:
-        language = next(iter(seen.target_languages), "")
-        spec = TaskSpec(task.name, Content.of_text(""), context={"kind": "text", "format": "text"}, language=language)
-        return [_Group(task.name, own.NAME, task.brief, None, Split((spec,)), task.after, taken[0])]
+        languages = seen.target_languages if "to" in own.REQUIRES else seen.target_languages[:1]
+        context = {"kind": "text", "format": "text"}
+        specs = (TaskSpec(task.name, Content.of_text(""), context=context, language=to) for to in languages or ("",))
+        return [_Group(task.name, own.NAME, task.brief, None, Split(tuple(specs)), task.after, taken[0])]
     given = [sources[name] for name in (task.sources or wish.sources)]
     return [
         _Group(task.name, own.NAME, task.brief, group.source, group.split, task.after)
-        for group in _split(own, seen, task.name, given)
+        for group in split_sources(own, seen, task.name, given)
     ]
 
 
@@ -219,7 +282,7 @@ def _with_task(gig: Gig, craft: Craft, task: TaskWish) -> Gig:
     return replace(gig, craft=craft.NAME, brief=task.brief or gig.brief, target_languages=targets)
 
 
-def _split(craft: Craft, gig: Gig, name: str, sources: Sequence[Source]) -> list[_Group]:
+def split_sources(craft: Craft, gig: Gig, name: str, sources: Sequence[Source]) -> list[_Group]:
     """A group a source; one of the brief alone where there is none, or the craft works on a tree."""
     try:
         if craft.ON_TREE or not sources:

@@ -90,3 +90,6 @@ def check_blobs(tx: Tx) -> Iterator[str]:
     for row in tx.stream("SELECT sha256, size, data FROM blob WHERE data IS NOT NULL"):
         if hashlib.sha256(row["data"]).hexdigest() != row["sha256"] or len(row["data"]) != row["size"]:
             yield f"content {row['sha256'][:12]} was changed"
+    lost = "SELECT DISTINCT sha256 FROM blob JOIN blob_client USING (sha256) WHERE data IS NULL"
+    for row in tx.stream(lost):
+        yield f"content {row['sha256'][:12]} is gone, and nobody removed it"

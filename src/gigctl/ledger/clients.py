@@ -92,11 +92,12 @@ def _write(tx: Tx, client: int, **fields: Any) -> None:
 
 def remove_client(tx: Tx, client: ClientRecord) -> None:
     """Erases the material of all its gigs; ids, hashes, money and decisions stay. The caller shrinks the file."""
-    for row in tx.rows("SELECT id FROM gig WHERE client = ? AND removed IS NULL", client.id):
-        empty_gig(tx, row["id"])
+    gigs = [row["id"] for row in tx.rows("SELECT id FROM gig WHERE client = ? AND removed IS NULL", client.id)]
+    for gig in gigs:
+        empty_gig(tx, gig)
     blobs.erase(tx, Owner(client.id))
     tx.run("UPDATE client SET removed = ?, name = NULL, style = NULL, glossary = NULL WHERE id = ?", tx.now, client.id)
-    record_event(tx, "client removed", client=client.id)
+    record_event(tx, "client removed", client=client.id, gigs=gigs)
 
 
 def empty_gig(tx: Tx, gig: int) -> None:
@@ -106,6 +107,14 @@ def empty_gig(tx: Tx, gig: int) -> None:
         " WHERE id = ?",
         tx.now, gig,
     )  # fmt: skip
+    # Paths are a client's words too; the revision's hash stays.
+    tx.run("DELETE FROM revision_file WHERE revision IN (SELECT r.id FROM revision r JOIN task t ON t.id = r.task"
+           " WHERE t.gig = ?)", gig)  # fmt: skip
+    tx.run(
+        "UPDATE request SET options = '{}' WHERE sha256 IN (SELECT request FROM attempt WHERE gig = ?1) AND NOT EXISTS"
+        " (SELECT 1 FROM attempt a JOIN gig g ON g.id = a.gig WHERE a.request = request.sha256 AND g.removed IS NULL)",
+        gig,
+    )
     tx.run("UPDATE source SET name = 'removed ' || id WHERE gig = ?", gig)
     tx.run(
         "UPDATE task SET name = '', place = '{}', context = NULL, brief = NULL,"

@@ -107,7 +107,8 @@ def check_decisions(tx: Tx) -> list[str]:
     )  # fmt: skip
     for row in tx.stream("SELECT * FROM decision"):
         known = {name: row[name] for name in columns if row[name] is not None}
-        event = events.get(row["event"])
+        event = events.pop(row["event"], None)
         if event is None or event.data != known or event.at != row["at"]:
             wrong.append(f"decision {row['id']} (task {row['task']}) is not as the journal has it")
+    wrong += [f"a decision on task {event.data['task']} is gone (event {event.id})" for event in events.values()]
     return wrong

@@ -78,7 +78,7 @@ def _write(tx: Tx, owner: Owner, fields: Mapping[str, Any]) -> None:
     columns: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
     columns |= {name: blobs.put_optional(tx, owner, fields[name]) for name in _TEXTS if name in fields}
     columns |= {name: json.dumps(list(fields[name])) for name in ("targets", "agents") if name in fields}
-    if "options" in fields or "checks" in fields:
+    if any(name in fields for name in ("options", "checks", "wishes")):
         old = blobs.get_json(tx, tx.value("SELECT settings FROM gig WHERE id = ?", owner.gig), {})
         columns["settings"] = blobs.put_json(tx, owner, old | _settings(fields))
     if columns:
@@ -95,7 +95,15 @@ def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
             {"name": spec.name, "check": spec.check, "options": dict(spec.options), "required": spec.required}
             for spec in fields["checks"]
         ]
+    if "wishes" in fields:
+        out["wishes"] = [dict(wish) for wish in fields["wishes"]]
     return out
+
+
+def list_wishes(tx: Tx, gig: int) -> list[dict[str, Any]]:
+    """The tasks that the gig was taken on with by name, as they were written; none where its sources were split."""
+    settings = blobs.get_json(tx, tx.value("SELECT settings FROM gig WHERE id = ?", gig), {})
+    return list(settings.get("wishes", []))
 
 
 def get_gig_by_id(tx: Tx, gig: int) -> GigRecord:
@@ -118,15 +126,21 @@ def get_gig(tx: Tx, reference: Reference) -> GigRecord:
     return gig
 
 
-def list_gigs(tx: Tx, client: int | None = None, state: str | None = None) -> Iterator[GigRecord]:
-    """Newest last; the scratch gigs (number 0) are left out."""
+def list_gigs(
+    tx: Tx, client: int | None = None, state: str | None = None, *, with_scratch: bool = False
+) -> Iterator[GigRecord]:
+    """Newest last; the scratch gigs (number 0) are left out unless asked for."""
     rows = tx.rows(
-        f"{_SELECT} WHERE gig.removed IS NULL AND gig.number > 0 AND (?1 IS NULL OR gig.client = ?1)"
+        f"{_SELECT} WHERE gig.removed IS NULL AND (?3 OR gig.number > 0) AND (?1 IS NULL OR gig.client = ?1)"
         " AND (?2 IS NULL OR gig.state = ?2) ORDER BY gig.id",
-        client, state,
+        client, state, with_scratch,
     )  # fmt: skip
     for row in rows:
         yield _read(tx, row)
+
+
+def count_gigs(tx: Tx, client: int) -> int:
+    return int(tx.value("SELECT count(*) FROM gig WHERE client = ? AND removed IS NULL AND number > 0", client))
 
 
 def count_tasks(tx: Tx, gig: int) -> TaskCounts:
@@ -151,7 +165,28 @@ def remove_gig(tx: Tx, gig: GigRecord) -> None:
     record_event(tx, "gig removed", gig=gig.id)
 
 
+def list_bases(tx: Tx) -> set[str]:
+    """Ids of the commits and trees that gigs which are still there start from."""
+    rows = tx.rows(
+        "SELECT base_commit AS id FROM gig WHERE removed IS NULL AND base_commit IS NOT NULL"
+        " UNION SELECT base_tree FROM gig WHERE removed IS NULL AND base_tree IS NOT NULL"
+        " UNION SELECT i.base FROM task_input i JOIN task ON task.id = i.task JOIN gig ON gig.id = task.gig"
+        " WHERE gig.removed IS NULL AND i.base IS NOT NULL"
+    )
+    return {row["id"] for row in rows}
+
+
 # --- sources ---
+
+
+def find_source(tx: Tx, gig: int, name: str) -> tuple[int, str] | None:
+    """The newest version of a source: its id and its content's hash."""
+    row = tx.find("SELECT id, sha256 FROM source WHERE gig = ? AND name = ? ORDER BY version DESC LIMIT 1", gig, name)
+    return None if row is None else (row["id"], row["sha256"])
+
+
+def list_source_names(tx: Tx, gig: int) -> list[str]:
+    return [row["name"] for row in tx.rows("SELECT name FROM source WHERE gig = ? GROUP BY name ORDER BY min(id)", gig)]
 
 
 def add_source(tx: Tx, gig: GigRecord, source: Source) -> int:

@@ -47,6 +47,21 @@ def find_event(tx: Tx, event: int) -> Event | None:
     return next((found for found in list_events(tx, event - 1) if found.id == event), None)
 
 
+def head(tx: Tx) -> tuple[int, str]:
+    """How many events there are, and the hash of the last: who writes it down can prove the whole journal by it."""
+    row = tx.find("SELECT id, hash FROM event ORDER BY id DESC LIMIT 1")
+    return (0, genesis(tx.ledger_id)) if row is None else (row["id"], row["hash"])
+
+
+def _prev(body: bytes) -> str | None:
+    """The hash that an event names; None for a body that is none of ours."""
+    try:
+        found = json.loads(body)
+        return str(found["prev"]) if {"at", "kind", "data"} <= set(found) else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def check_chain(tx: Tx) -> Iterator[str]:
     """What is wrong with the chain, a sentence each; nothing where it is whole."""
     prev, expected = genesis(tx.ledger_id), 1
@@ -57,7 +72,7 @@ def check_chain(tx: Tx) -> Iterator[str]:
             yield f"journal: event {row['id']} was changed"
         elif row["format"] != FORMAT:
             yield f"journal: event {row['id']} is of format {row['format']}, which is unknown"
-        elif json.loads(row["body"])["prev"] != prev:
+        elif _prev(row["body"]) != prev:
             yield f"journal: event {row['id']} does not follow the one before it"
         prev, expected = row["hash"], row["id"] + 1
     last = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0

@@ -157,8 +157,19 @@ def record_verdicts(tx: Tx, task: TaskRecord, revision: int, verdicts: Sequence[
             fingerprint=verdict.fingerprint,
         )  # fmt: skip
     tx.run("UPDATE revision SET assessed = ? WHERE id = ?", tx.now, revision)
-    found = {verdict.name: [verdict.outcome, verdict.fingerprint] for verdict in verdicts}
+    found = {v.name: [v.outcome, v.fingerprint, v.required, v.unsandboxed] for v in verdicts}
     record_event(tx, "revision assessed", revision=revision, verdicts=found)
+
+
+def forget_verdicts(tx: Tx, gig: int) -> None:
+    """After a gig's checks were changed: what is not signed is assessed again."""
+    changed = tx.run(
+        "UPDATE revision SET assessed = NULL WHERE assessed IS NOT NULL AND task IN"
+        " (SELECT id FROM task WHERE gig = ? AND signed IS NULL)",
+        gig,
+    ).rowcount
+    if changed:
+        record_event(tx, "verdicts forgotten", gig=gig)
 
 
 def list_verdicts(tx: Tx, revision: int) -> tuple[Verdict, ...] | None:
@@ -188,7 +199,10 @@ def _read_evidence(tx: Tx, sha: str | None) -> tuple[Evidence, ...]:
 def check_revisions(tx: Tx) -> list[str]:
     """Revisions whose text no longer hashes to what was recorded, a sentence each."""
     wrong = []
-    for row in tx.stream("SELECT id, task, number, base, sha256, event FROM revision"):
+    for row in tx.stream(
+        "SELECT r.id, r.task, r.number, r.base, r.sha256 FROM revision r JOIN task ON task.id = r.task"
+        " JOIN gig ON gig.id = task.gig WHERE gig.removed IS NULL"
+    ):
         files = tx.rows("SELECT path, mode, sha256 FROM revision_file WHERE revision = ?", row["id"])
         text = revision_text(row["base"], [(unquote_path(f["path"]), f["mode"], f["sha256"]) for f in files])
         if blobs.sha256_of(text) != row["sha256"]:

@@ -48,6 +48,17 @@ def list_live_runs(ledger: Ledger) -> list[int]:
     return [run for run in begun if not _is_dead(ledger, run)]
 
 
+def find_run_at_work(ledger: Ledger, tx: Tx, client: int, gig: int = 0) -> int | None:
+    """A live run that has called anybody for a client's (or one gig's) tasks, or leases one."""
+    rows = tx.rows(
+        "SELECT run.id FROM run WHERE ended IS NULL AND (EXISTS (SELECT 1 FROM attempt a WHERE a.run = run.id"
+        " AND a.client = ?1 AND (?2 = 0 OR a.gig = ?2)) OR EXISTS (SELECT 1 FROM slot JOIN task ON task.id = slot.task"
+        " JOIN gig ON gig.id = task.gig WHERE slot.run = run.id AND gig.client = ?1 AND (?2 = 0 OR gig.id = ?2)))",
+        client, gig,
+    )  # fmt: skip
+    return next((row["id"] for row in rows if not _is_dead(ledger, row["id"])), None)
+
+
 def recover(ledger: Ledger) -> int:
     """Puts in order what dead runs left; how many there were. A lock that can be taken means a dead run."""
     with ledger.writing() as tx:

@@ -24,6 +24,8 @@ BUSY_SECONDS = 30.0
 """How long a statement waits for another process's transaction, which lasts milliseconds."""
 CREATE_SECONDS = 60.0
 FILE_NAME = "ledger.sqlite"
+BACKUPS = "backups"
+"""The folder beside the ledger that backups go to."""
 
 
 class Tx:
@@ -97,12 +99,12 @@ class Ledger:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Tx]:
-        with _as_ledger_errors(self.path), self._transaction("BEGIN IMMEDIATE") as tx:
+        with as_ledger_errors(self.path), self._transaction("BEGIN IMMEDIATE") as tx:
             yield tx
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Tx]:
-        with _as_ledger_errors(self.path), self._transaction("BEGIN") as tx:
+        with as_ledger_errors(self.path), self._transaction("BEGIN") as tx:
             yield tx
 
     @contextlib.contextmanager
@@ -110,37 +112,39 @@ class Ledger:
         self._connection.execute(begin)
         try:
             yield Tx(self._connection, self.id, clock.to_text(self._now()))
+            self._connection.commit()
         except BaseException:
             self._connection.rollback()
             raise
-        self._connection.commit()
 
     def backup(self, target: Path) -> None:
         """A whole copy through SQLite's own backup, under a temporary name until it is whole. Never overwrites."""
         if target.exists():
             raise LedgerError(f"{target} is there already", "name a file that is not there yet")
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        with _as_ledger_errors(target):
-            copy = sqlite3.connect(part)
+        with as_ledger_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = copy_database(self._connection, target, "DELETE")
             try:
-                self._connection.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")
+                os.link(part, target)
             finally:
-                copy.close()
-            part.chmod(0o600)
-            os.link(part, target)
-            part.unlink()
+                part.unlink()
+            sync_folder(target.parent)
 
     def shrink(self) -> None:
-        """Leaves no erased byte in the file or its log."""
-        with _as_ledger_errors(self.path):
+        """Leaves no erased byte in the file or its log. Raises TemporaryError where a reader keeps the log alive."""
+        with as_ledger_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise TemporaryError(
+                "it is erased, but another gigctl reads the ledger, whose log holds the old bytes until that one ends",
+                "end it, then look: gigctl ledger verify",
+            )
 
     def damage(self) -> list[str]:
         """What SQLite itself finds wrong."""
-        with _as_ledger_errors(self.path):
+        with as_ledger_errors(self.path):
             found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(20)")]
             orphans = self._connection.execute("PRAGMA foreign_key_check").fetchmany(20)
         return [line for line in found if line != "ok"] + [
@@ -160,21 +164,33 @@ class Ledger:
 def open_ledger(folder: Path, now: Callable[[], datetime] = clock.now) -> Ledger:
     """The ledger of a data folder, made on first use. Raises LedgerError."""
     path = folder / FILE_NAME
-    with _as_ledger_errors(path):
+    with as_ledger_errors(path):
         if not path.exists():
             _create(path, now)
-        if path.stat().st_size == 0:
-            raise LedgerError(f"{path} is empty, which no ledger ever is", "gigctl ledger restore BACKUP")
-        connection = _connect(path)
-        try:
-            _bring_up_to_date(path, connection)
-            return Ledger(path, connection, now)
-        except BaseException:
+        while (ledger := _open(path, now)) is None:
+            pass
+        return ledger
+
+
+def _open(path: Path, now: Callable[[], datetime]) -> Ledger | None:
+    """None where a `restore` put another file in its place meanwhile: what is written here would be lost."""
+    before = path.stat()
+    if before.st_size == 0:
+        raise LedgerError(f"{path} is empty, which no ledger ever is", "gigctl ledger restore BACKUP")
+    connection = connect(path)
+    try:
+        _bring_up_to_date(path, connection)
+        ledger = Ledger(path, connection, now)
+        if path.stat().st_ino != before.st_ino:
             connection.close()
-            raise
+            return None
+    except BaseException:
+        connection.close()
+        raise
+    return ledger
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Only what is there: SQLite itself would make an empty file."""
     address = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -190,13 +206,12 @@ def _create(path: Path, now: Callable[[], datetime]) -> None:
     with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
         if path.exists():
             return
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        part = _private_file(path)
         connection = sqlite3.connect(part, isolation_level=None)
         try:
             _use_wal(connection, path.parent)
             connection.execute("PRAGMA synchronous=FULL")
-            for version, script in _migrations():
-                _migrate(connection, version, script)
+            migrate(connection)
             created = clock.to_text(now())
             connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), created))
             connection.execute(
@@ -207,9 +222,30 @@ def _create(path: Path, now: Callable[[], datetime]) -> None:
             part.unlink(missing_ok=True)
             raise
         connection.close()
-        part.chmod(0o600)
         part.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
+
+
+def _private_file(beside: Path) -> Path:
+    """A new empty file that only its user can read, before any material is in it."""
+    part = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}")
+    part.touch(0o600, exist_ok=False)
+    return part
+
+
+def copy_database(source: sqlite3.Connection, beside: Path, journal_mode: str) -> Path:
+    """A whole copy through SQLite's own backup, under a temporary name beside `beside`; its path."""
+    part = _private_file(beside)
+    copy = sqlite3.connect(part, isolation_level=None)
+    try:
+        source.backup(copy)
+        copy.execute(f"PRAGMA journal_mode={journal_mode}")
+    except BaseException:
+        copy.close()
+        part.unlink()
+        raise
+    copy.close()
+    return part
 
 
 def _use_wal(connection: sqlite3.Connection, folder: Path) -> None:
@@ -231,41 +267,53 @@ def latest_version() -> int:
     return _migrations()[-1][0]
 
 
-def _migrate(connection: sqlite3.Connection, version: int, script: str) -> None:
-    """A migration and its record are one transaction."""
-    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={version};\nCOMMIT;")
+def migrate(connection: sqlite3.Connection) -> None:
+    """Up to the latest version: each migration and its record are one transaction."""
+    version = _version(connection)
+    for number, script in _migrations():
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_version(path: Path, connection: sqlite3.Connection) -> int:
+    """The version of a ledger that this program can read or bring up to date. Raises LedgerError."""
+    version = _version(connection)
+    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('ledger', 'event')").fetchone()[0]
+    if version == 0 or found != 2:
+        raise LedgerError(f"{path} is a database, but no ledger of gigctl's", "set GIGCTL_DATA_DIR to another folder")
+    if version > latest_version():
+        raise LedgerError(
+            f"{path} is of version {version}, and this gigctl knows up to {latest_version()}",
+            "update gigctl: pipx upgrade gigctl",
+        )
+    return version
 
 
 def _bring_up_to_date(path: Path, connection: sqlite3.Connection) -> None:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version == 0:
-        raise LedgerError(f"{path} is a database, but no ledger of gigctl's", "set GIGCTL_DATA_DIR to another folder")
-    newer = [(number, script) for number, script in _migrations() if number > version]
-    if not newer:
-        if version > latest_version():
-            raise LedgerError(
-                f"{path} is of version {version}, and this gigctl knows up to {latest_version()}",
-                "update gigctl: pipx upgrade gigctl",
-            )
+    if check_version(path, connection) == latest_version():
         return
     with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        version = _version(connection)
+        if version == latest_version():
+            return  # another process did it while this one waited
         _wait_for_runs(path.parent / "runs")
-        Ledger(path, connection, clock.now).backup(backup_path(path, version))
-        for number, script in newer:
-            if number > version:
-                _migrate(connection, number, script)
+        Ledger(path, connection, clock.now).backup(backup_path(path, f"v{version}"))
+        migrate(connection)
 
 
-def backup_path(path: Path, version: int) -> Path:
-    """Where the backup made before a migration goes."""
-    stamp = time.strftime("%Y%m%dT%H%M%S")
-    return path.with_name(f"{path.stem}.v{version}.{stamp}.backup.sqlite")
+def backup_path(path: Path, why: str) -> Path:
+    """Where a backup goes that is made before something is done to the ledger."""
+    stamp = clock.now().strftime("%Y%m%dT%H%M%S%fZ")
+    return path.parent / BACKUPS / f"{path.stem}-{why}-{stamp}.sqlite"
 
 
 def _wait_for_runs(folder: Path, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
-    while alive := [lock.stem for lock in sorted(folder.glob("*.lock")) if not locks.is_free(lock)]:
+    while alive := list_held(folder):
         if time.monotonic() > deadline:
             raise TemporaryError(
                 f"the ledger must be brought up to date, and run {alive[0]} is still at work",
@@ -274,7 +322,12 @@ def _wait_for_runs(folder: Path, seconds: float = 20.0) -> None:
         time.sleep(0.2)
 
 
-def _sync_folder(folder: Path) -> None:
+def list_held(folder: Path) -> list[str]:
+    """The runs of a folder of locks that are alive."""
+    return [lock.stem for lock in sorted(folder.glob("*.lock")) if not locks.is_free(lock)]
+
+
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -293,7 +346,7 @@ _WAYS_OUT = {
 
 
 @contextlib.contextmanager
-def _as_ledger_errors(path: Path) -> Iterator[None]:
+def as_ledger_errors(path: Path) -> Iterator[None]:
     """SQLite's words for what a user can mend become ours."""
     try:
         yield

@@ -95,7 +95,12 @@ def get_input(tx: Tx, task: int, n: int) -> Content:
 
 
 def add_need(tx: Tx, task: int, needs: int, kind: str) -> None:
-    """The task waits for another's signature (`after`), and takes the signed text as its own (`source`)."""
+    """The task waits for another's signature (`after`), and takes the signed text as its own (`source`).
+
+    Raises UsageError where the other waits, at whatever distance, for this one.
+    """
+    if reaches(tx, needs, task):
+        raise UsageError(f"{_ref(tx, task)} would wait for itself: {_ref(tx, needs)} waits for it")
     tx.run("INSERT OR IGNORE INTO task_need (task, needs, kind) VALUES (?, ?, ?)", task, needs, kind)
     set_state(tx, task, waiting_state(tx, task))
 
@@ -113,12 +118,20 @@ def list_dependents(tx: Tx, task: int) -> list[tuple[int, str]]:
 
 
 def waiting_state(tx: Tx, task: int) -> TaskState:
-    """`blocked` while something that the task waits for is unsigned, else `ready`."""
+    """`blocked` while something that the task waits for is unsigned, else `ready`.
+
+    What was cancelled is waited for no more, unless its text is the task's own source.
+    """
     unsigned = tx.value(
-        "SELECT count(*) FROM task_need n JOIN task ON task.id = n.needs WHERE n.task = ? AND task.state <> 'signed'",
+        "SELECT count(*) FROM task_need n JOIN task ON task.id = n.needs WHERE n.task = ? AND task.state <> 'signed'"
+        " AND (n.kind = 'source' OR task.state <> 'cancelled')",
         task,
     )
     return "blocked" if unsigned else "ready"
+
+
+def _ref(tx: Tx, task: int) -> str:
+    return get_task_by_id(tx, task).ref
 
 
 def reaches(tx: Tx, start: int, goal: int) -> bool:
@@ -129,6 +142,10 @@ def reaches(tx: Tx, start: int, goal: int) -> bool:
         start, goal,
     )  # fmt: skip
     return found is not None
+
+
+def count_states(tx: Tx, gig: int, states: Sequence[str]) -> int:
+    return len(list_task_ids(tx, gig, states))
 
 
 # --- state ---

@@ -1,0 +1,119 @@
+"""Keeping the ledger: is it whole, copies of it, putting one back, and all of it as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gigctl.errors import LedgerError
+from gigctl.flow.desk import Desk
+from gigctl.flow.erasing import note_backup
+from gigctl.flow.references import get_gig
+from gigctl.ledger import attempts, clients, decisions, deliveries, gigs, revisions, tasks
+from gigctl.ledger import backups as copies
+from gigctl.ledger.backups import Restored
+from gigctl.ledger.journal import head, list_events
+from gigctl.ledger.store import Tx
+from gigctl.ledger.verify import check_ledger
+from gigctl.model import Content
+from gigctl.records import GigRecord, RevisionRecord, TaskRecord
+
+__all__ = ["ExportedRevision", "ExportedTask", "Verified", "backup", "export", "restore", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`head` is the hash of the last event: who wrote it down elsewhere can prove the journal by it."""
+
+    path: Path
+    ledger_id: str
+    events: int
+    head: str
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify(desk: Desk) -> Verified:
+    """Every byte of content and journal, and the rows against the journal. Raises LedgerError for one unreadable."""
+    if not desk.paths.ledger.exists():
+        raise LedgerError(
+            f"there is no ledger at {desk.paths.ledger}", "gigctl gig add makes it; gigctl ledger restore"
+        )
+    problems = check_ledger(desk.ledger)
+    with desk.ledger.reading() as tx:
+        events, last = head(tx)
+    return Verified(desk.paths.ledger, desk.ledger.id, events, last, tuple(problems))
+
+
+def backup(desk: Desk, file: Path | None) -> Path:
+    """A whole copy, in the folder of backups under the time where no file is named. Raises LedgerError."""
+    stamp = desk.now().strftime("%Y%m%dT%H%M%SZ")
+    target = (file or desk.paths.backups / f"ledger-{stamp}.sqlite").absolute()
+    desk.ledger.backup(target)
+    note_backup(desk, target)
+    return target
+
+
+def restore(desk: Desk, file: Path) -> Restored:
+    """A backup takes the ledger's place; the desk's ledger must not have been opened."""
+    return copies.restore(desk.paths.data, file)
+
+
+# --- export ---
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTask:
+    """A task with its inputs (number, content) and what it waits for (reference, kind)."""
+
+    task: TaskRecord
+    brief: str
+    inputs: tuple[tuple[int, Content], ...]
+    needs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRevision:
+    revision: RevisionRecord
+    content: Content
+
+
+def export(desk: Desk, words: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+    """(kind, record) of everything, or of some gigs; one snapshot, and no more than a task of it in memory at once."""
+    with desk.ledger.reading() as tx:
+        if words:
+            chosen = list({gig.id: gig for gig in (get_gig(tx, word) for word in words)}.values())
+        else:
+            yield from (("client", client) for client in clients.list_clients(tx))
+            chosen = list(gigs.list_gigs(tx, with_scratch=True))
+        for gig in chosen:
+            yield from _gig(tx, gig)
+        if not words:
+            yield from (("event", event) for event in list_events(tx))
+
+
+def _gig(tx: Tx, gig: GigRecord) -> Iterator[tuple[str, Any]]:
+    yield "gig", (gig, gigs.count_tasks(tx, gig.id))
+    for source in gigs.list_sources(tx, gig.id):
+        yield "source", (gig.ref, source)
+    for task in list(tasks.list_tasks(tx, gig.id, with_cancelled=True)):
+        yield from _task(tx, task)
+    for delivery in deliveries.list_deliveries(tx, gig):
+        yield "delivery", delivery
+
+
+def _task(tx: Tx, task: TaskRecord) -> Iterator[tuple[str, Any]]:
+    inputs = tuple((n, tasks.get_input(tx, task.id, n)) for n in range(1, task.input_n + 1))
+    needs = tuple((tasks.get_task_by_id(tx, other).ref, kind) for other, kind in tasks.list_needs(tx, task.id))
+    yield "task", ExportedTask(task, tasks.get_texts(tx, task.id)[0], inputs, needs)
+    for attempt in attempts.list_attempts(tx, task=task.id):
+        yield "attempt", (task.ref, attempt)
+    for revision in revisions.list_revisions(tx, task.id):
+        yield "revision", ExportedRevision(revision, revisions.get_content(tx, revision.id))
+    for decision in decisions.list_decisions(tx, task.id):
+        yield "decision", (task.ref, decision)

@@ -1,0 +1,142 @@
+"""Whole copies of the ledger: which there are, what they still hold, and putting one back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gigctl.errors import LedgerError, TemporaryError, UsageError
+from gigctl.ledger import store
+from gigctl.ledger.store import FILE_NAME, Ledger, as_ledger_errors
+from gigctl.ledger.verify import check_ledger
+from gigctl.system import clock, locks
+
+_LOCK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`kept` is where the ledger that was there before is now (None: there was none)."""
+
+    path: Path
+    ledger_id: str
+    kept: Path | None
+
+
+def holds_material(backup: Path, ledger_id: str, client: int, gig: int = 0) -> bool:
+    """Whether a copy of this very ledger still has content of a client (or of one gig)."""
+    try:
+        with closing(_open_copy(backup)) as connection:
+            if connection.execute("SELECT id FROM ledger").fetchone()[0] != ledger_id:
+                return False
+            found = connection.execute(
+                "SELECT 1 FROM blob_client JOIN blob USING (sha256) WHERE client = ?1 AND (?2 = 0 OR gig = ?2)"
+                " AND data IS NOT NULL LIMIT 1",
+                (client, gig),
+            ).fetchone()
+    except sqlite3.Error:
+        return False
+    return found is not None
+
+
+def restore(folder: Path, backup: Path) -> Restored:
+    """Puts a backup in the ledger's place, after it was found whole; what was there is kept as a backup.
+
+    Raises UsageError for no such file, LedgerError for one that is no whole ledger of a known version, TemporaryError
+    while the ledger is in use.
+    """
+    path = folder / FILE_NAME
+    if not backup.is_file() or (path.exists() and backup.samefile(path)):
+        raise UsageError(f"{backup} is no backup", f"ls {folder / store.BACKUPS}")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with as_ledger_errors(backup), closing(_open_copy(backup)) as connection:
+        store.check_version(backup, connection)
+        part = store.copy_database(connection, path, "WAL")
+    try:
+        ledger_id = _check_copy(part, backup)
+        with locks.exclusive(folder / "ledger.lock", timeout=_LOCK_SECONDS), as_ledger_errors(path):
+            kept = _replace(path, part, store.backup_path(path, "replaced"))
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{part}{ending}").unlink(missing_ok=True)
+    return Restored(path, ledger_id, kept)
+
+
+def _open_copy(backup: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_SECONDS)
+
+
+def _check_copy(part: Path, backup: Path) -> str:
+    """The id of a copy that is whole, brought up to date. Raises LedgerError."""
+    with as_ledger_errors(backup):
+        connection = store.connect(part)
+        try:
+            store.migrate(connection)
+            ledger = Ledger(part, connection, clock.now)
+            wrong = check_ledger(ledger)
+        finally:
+            connection.close()
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise LedgerError(f"{backup} is damaged: {wrong[0]}{more}", "restore an older backup")
+    return ledger.id
+
+
+def _replace(path: Path, part: Path, keep: Path) -> Path | None:
+    """The copy takes the ledger's name while nobody can have the old one open."""
+    if alive := store.list_held(path.parent / "runs"):
+        raise TemporaryError(f"run {alive[0]} is at work", "stop it, or wait until it has ended")
+    if not path.exists():
+        part.rename(path)
+        store.sync_folder(path.parent)
+        return None
+    keep.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(path) as connection:
+        if connection is None:
+            _set_aside(path, keep)
+        else:
+            store.copy_database(connection, keep, "DELETE").rename(keep)
+        part.rename(path)
+        store.sync_folder(path.parent)
+    return keep
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """The present ledger, with nobody else in it until the end of the block; None where it is no database any more."""
+    connection = None
+    try:
+        if path.stat().st_size:
+            connection = _lock(path)
+        yield connection
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _lock(path: Path) -> sqlite3.Connection | None:
+    """Leaving WAL needs the file for oneself, and takes the log away; the lock stays until the connection closes."""
+    connection = store.connect(path)
+    try:
+        connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        connection.close()
+        if "locked" in str(error) or "busy" in str(error):
+            raise TemporaryError(f"another gigctl has {path} open", "end it, and try again") from error
+        return None
+    return connection
+
+
+def _set_aside(path: Path, keep: Path) -> None:
+    """A damaged file can't be copied: it is moved with its log, as it is."""
+    for ending in ("-wal", "-shm", ""):
+        old = Path(f"{path}{ending}")
+        if old.exists():
+            old.rename(f"{keep}{ending}")
