@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, NoReturn
@@ -18,7 +18,7 @@ from gigctl.agents.base import AgentError, ErrorKind
 from gigctl.agents.failures import Complaint, one_line, refusal, with_status
 from gigctl.model import Usage
 
-__all__ = ["Answer", "fewest_tokens", "picodollars", "read_answer", "read_complaint"]
+__all__ = ["Answer", "fewest_tokens", "picodollars", "read_answer", "read_complaint", "read_completion"]
 
 PICO = Decimal(10) ** 12
 
@@ -36,7 +36,11 @@ class Answer:
 
 def read_answer(body: bytes, max_output: int) -> Answer:
     """The whole answer in a body that came with status 200. Raises AgentError."""
-    found = _load(body)
+    return read_completion(_load(body), max_output)
+
+
+def read_completion(found: Mapping[str, Any], max_output: int) -> Answer:
+    """The whole answer in a completion, as the protocol's JSON object. Raises AgentError."""
     error = found.get("error")
     if error and not found.get("choices"):
         raise refusal(with_status(_complaint_of(error, 0)), paid=True)
@@ -158,7 +162,7 @@ def _join(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
 # --- fields ---
 
 
-def _first_choice(found: dict[str, Any]) -> dict[str, Any]:
+def _first_choice(found: Mapping[str, Any]) -> dict[str, Any]:
     choices = found.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise _malformed("the answer has no choices")

@@ -39,7 +39,7 @@ _PROVIDERS = {
     "api.anthropic.com": "anthropic",
     "generativelanguage.googleapis.com": "gemini",
 }
-"""Hosts whose prices are known, and litellm's name for each. Who else serves a model of that name sets his own price."""
+"""Hosts whose prices are known, and litellm's name for each. Others set their own prices."""
 
 
 @dataclass(frozen=True, slots=True)
