@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The main job on the embedded model, with nothing to type: a French contract in, a signed English delivery out; then a
+# small code job, drafted, checked, mended, signed and delivered as patches. `make demo` runs it.
+#
+# What a model answers differs from machine to machine, so this goes on by what happened: what its checks did not pass is
+# written by the human (here: from the translation and the repaired file that lie beside the sources).
+set -euo pipefail
+
+examples=$(cd "$(dirname "$0")" && pwd)
+demo=${1:-$(dirname "$examples")/demo}
+rm -rf "$demo"
+mkdir -p "$demo"
+
+# Books and settings of the demo's own; the model is the one in your cache.
+export GIGCTL_DATA_DIR="$demo/.gigctl/data" GIGCTL_CONFIG_DIR="$demo/.gigctl/config" GIGCTL_STATE_DIR="$demo/.gigctl/state"
+export PAGER=cat
+
+bold() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi; }
+show() { bold "$*"; "$@"; }
+# Exit 1 is an answer ("a required check did not pass"), and 7 too ("only you can go on").
+answer() { bold "$*"; "$@" || { code=$?; [ $code = 1 ] || [ $code = 7 ] || exit $code; }; }
+paragraph() { awk -v RS= -v n="$1" 'NR == n' "$2"; }
+
+# --- a contract, from French into English ---
+
+show gigctl client add acme --name "Atelier Brise" --currency EUR --policy local-only --glossary "$examples/contract/glossary.csv"
+show gigctl gig add -c acme "$examples/contract/GIG.toml"
+answer gigctl run acme-1
+answer gigctl queue acme-1 --limit 5
+
+# The human edits: the title, always; and each block whose checks did not pass.
+for ref in acme-1.1 $(gigctl queue acme-1 | awk '/check / && $1 != "acme-1.1" {print $1}'); do
+    show gigctl show "$ref"
+    bold "paragraph ${ref#acme-1.} of contract.en.md | gigctl edit $ref --from -"
+    paragraph "${ref#acme-1.}" "$examples/contract/contract.en.md" | gigctl edit "$ref" --from - ||
+        [ $? = 2 ] # the model had written just that
+done
+answer gigctl diff acme-1.1
+show gigctl sign acme-1 --expect "$(gigctl queue acme-1 --quiet | wc -l)"
+show gigctl deliver acme-1 -o "$demo/contract" --ai-statement
+show gigctl verify "$demo/contract"
+
+# --- a bug in a small program ---
+
+if ! gigctl doctor --json | grep -q '"name": "sandbox", "status": "ok"'; then
+    echo
+    echo "The code job runs what a model wrote, and wants a sandbox for that: apt install bubblewrap, then make demo again."
+    exit 0
+fi
+
+repository="$demo/.gigctl/repository"
+mkdir -p "$repository"
+cp "$examples"/code/repo/* "$repository"
+git -C "$repository" init --quiet
+git -C "$repository" add --all
+git -C "$repository" -c user.name=acme -c user.email=acme@example.com commit --quiet --message "Count the days of a rental"
+
+show gigctl gig add -c acme "$examples/code/GIG.toml" --repo "$repository"
+answer gigctl run acme-2
+show gigctl show acme-2.1 --history
+if gigctl queue acme-2 | grep -q 'check '; then
+    bold "gigctl edit acme-2.1 --from a folder with the repair"
+    cp -R "$repository" "$demo/.gigctl/repaired"
+    cp "$examples"/code/repaired/* "$demo/.gigctl/repaired"
+    gigctl edit acme-2.1 --from "$demo/.gigctl/repaired"
+fi
+answer gigctl diff acme-2.1
+show gigctl sign acme-2 --expect 1
+show gigctl deliver acme-2 -o "$demo/code" --as patches --ai-statement
+show gigctl verify "$demo/code"
+
+bold "find demo"
+(cd "$demo" && find contract code -type f | sort)
