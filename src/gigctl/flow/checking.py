@@ -11,7 +11,7 @@ from gigctl.flow.current import settle_current
 from gigctl.ledger import gigs, revisions, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckContext, CheckSpec, Content, Verdict
-from gigctl.records import RevisionRecord, TaskRecord
+from gigctl.records import GigRecord, RevisionRecord, TaskRecord
 
 __all__ = ["Question", "check_revision", "is_answered", "load_question", "record_verdicts"]
 
@@ -26,8 +26,9 @@ class Question:
     known: tuple[Verdict | None, ...]
 
 
-def load_question(tx: Tx, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False) -> Question:
-    gig = gigs.get_gig_by_id(tx, task.gig_id)
+def load_question(
+    tx: Tx, gig: GigRecord, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False
+) -> Question:
     content = revisions.get_content(tx, revision)
     context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
     context = replace(context, unsafe_no_sandbox=unsafe_no_sandbox)

@@ -39,7 +39,7 @@ from gigctl.ledger.attempts import NoRoom, Settlement
 from gigctl.ledger.runs import Run
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Content, Draft, Request, Verdict
-from gigctl.records import TaskRecord
+from gigctl.records import GigRecord, TaskRecord
 
 __all__ = ["Collector", "Rested", "RunOptions", "Waits"]
 
@@ -119,6 +119,7 @@ class Collector:
         self._agents: dict[str, Agent] = {}
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._versions: dict[str, int] = {}
+        self._gigs: dict[int, GigRecord] = {}
         self._held: dict[str, float] = {}  # agent → until when (monotonic)
         self._broke: dict[int, str] = {}  # task → the cap that it has reached
         self._all_broke = ""
@@ -223,11 +224,17 @@ class Collector:
         assert situation.round is not None  # noqa: S101
         client = clients.get_client_by_id(tx, situation.task.client_id)
         policy.check_chain(client, (step.agent,), self.desk.agents)
-        gig = gigs.get_gig_by_id(tx, situation.task.gig_id)
+        gig = self._gig(tx, situation.task)
         slot = situation.round.slots.index(step.slot) + 1
         mends = situation.attempts.get(step.mends) if step.mends is not None else None
         store = self._store(situation.task)
         return asking.build_request(tx, gig, situation.task, situation.round, slot=slot, mends=mends, store=store)
+
+    def _gig(self, tx: Tx, task: TaskRecord) -> GigRecord:
+        """As it was when the run first met it: it is read thrice a task, and may be long."""
+        if task.gig_id not in self._gigs:
+            self._gigs[task.gig_id] = gigs.get_gig_by_id(tx, task.gig_id)
+        return self._gigs[task.gig_id]
 
     def _store(self, task: TaskRecord) -> Path | None:
         return self.desk.store if task.input_base is not None else None
@@ -347,7 +354,7 @@ class Collector:
     def _read(self, task: TaskRecord, draft: Draft) -> tuple[Content | None, str]:
         """The content of an answer, or why it has none."""
         with self.desk.ledger.reading() as tx:
-            seen = asking.craft_task(tx, gigs.get_gig_by_id(tx, task.gig_id), task, self._store(task))
+            seen = asking.craft_task(tx, self._gig(tx, task), task, self._store(task))
         try:
             return get_craft(task.craft).read(seen, draft), ""
         except MalformedAnswer as error:
@@ -366,7 +373,8 @@ class Collector:
         task = situation.task
         with self.desk.ledger.reading() as tx:
             unsafe = self.options.unsafe_no_sandbox
-            question = checking.load_question(tx, task, step.revision, unsafe_no_sandbox=unsafe)
+            gig = self._gig(tx, task)
+            question = checking.load_question(tx, gig, task, step.revision, unsafe_no_sandbox=unsafe)
         verdicts = await checking.check_revision(question, store=self.desk.store)
         await self._writer.commit(lambda tx: checking.record_verdicts(tx, task.id, step.revision, verdicts))
 

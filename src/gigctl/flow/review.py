@@ -13,7 +13,7 @@ from gigctl.flow.current import list_undecided
 from gigctl.flow.dependents import release_dependents, void
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import Target, find_tasks
-from gigctl.ledger import attempts, decisions, revisions, rounds, tasks
+from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict
 from gigctl.records import RevisionRecord, TaskRecord
@@ -336,7 +336,8 @@ def check_now(desk: Desk, words: Sequence[str], *, unsafe_no_sandbox: bool = Fal
 def _check(desk: Desk, target: Target, *, unsafe_no_sandbox: bool = False) -> None:
     with desk.ledger.reading() as tx:
         revision = revisions.get_revision(tx, target.task, target.revision)
-        question = checking.load_question(tx, target.task, revision.id, unsafe_no_sandbox=unsafe_no_sandbox)
+        gig = gigs.get_gig_by_id(tx, target.task.gig_id)
+        question = checking.load_question(tx, gig, target.task, revision.id, unsafe_no_sandbox=unsafe_no_sandbox)
     verdicts = asyncio.run(checking.check_revision(question, store=desk.store))
     if tuple(verdicts) != revision.verdicts or not revision.assessed:
         with desk.ledger.writing() as tx:

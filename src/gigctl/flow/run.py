@@ -42,7 +42,7 @@ from gigctl.flow.steps import (
 from gigctl.ledger import clients, gigs, limits, rounds, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Part, Request
-from gigctl.records import RoundRecord, TaskRecord
+from gigctl.records import GigRecord, RoundRecord, TaskRecord
 
 __all__ = ["Plan", "RunOptions", "RunResult", "Waits", "carry_out", "plan_run", "resolve_default"]
 
@@ -222,10 +222,13 @@ def _at_most(tx: Tx, desk: Desk, planned: Sequence[Planned], options: RunOptions
     """What the tasks can cost: a draft and its repairs, each paid to every agent of the chain (one refuses, the next
     answers). To be shown; what is reserved is each call's own bound."""
     agents = {name: open_agent(desk.agents[name], environ=desk.environ) for p in planned for name in p.agents}
+    known: dict[int, GigRecord] = {}
     total = 0
     for p in planned:
         paid = [agents[name] for name in p.agents if not _is_free(desk.agents[name])]
-        bound = _bound(tx, desk, p, paid, options) if paid else 0
+        if paid and p.task.gig_id not in known:
+            known[p.task.gig_id] = gigs.get_gig_by_id(tx, p.task.gig_id)
+        bound = _bound(tx, desk, known[p.task.gig_id], p, paid, options) if paid else 0
         if bound is None:
             return None
         total += bound
@@ -236,8 +239,7 @@ def _is_free(entry: AgentEntry) -> bool:
     return entry.is_local and not (entry.price_in or entry.price_out or entry.price_run)
 
 
-def _bound(tx: Tx, desk: Desk, p: Planned, agents: Sequence[Agent], options: RunOptions) -> int | None:
-    gig = gigs.get_gig_by_id(tx, p.task.gig_id)
+def _bound(tx: Tx, desk: Desk, gig: GigRecord, p: Planned, agents: Sequence[Agent], options: RunOptions) -> int | None:
     round_ = RoundRecord(0, 1, p.task.input_n, p.agents, "first", 0, None, True)
     store = desk.store if p.task.input_base else None
     first = asking.build_request(tx, gig, p.task, round_, slot=1, mends=None, store=store)
