@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,10 +18,12 @@ import pytest
 
 from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import RunOptions
+from gigctl.flow.dispatch import Collector, RunOptions
 from gigctl.flow.run import carry_out, plan_run
-from gigctl.flow.steps import TRIES, Done, Review, Wait
-from gigctl.ledger import limits
+from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait, next_steps
+from gigctl.ledger import clients, limits, tasks
+from gigctl.ledger.runs import Run
+from gigctl.model import Content
 from support.desks import (
     PRICE,
     QUICK,
@@ -419,6 +422,37 @@ def test_two_processes_share_the_work_without_a_double(desk: Desk, server: LLMSe
     assert {task_of(desk, f"{gig}.{n}").state for n in range(1, 61)} == {"review"}
 
 
+def test_a_plan_that_another_run_overtook_pays_nothing(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk, 3)
+    plan = plan_run(desk, [gig], RunOptions(agents=("a",)), ("a",))
+    run(desk, gig)
+    ends = []
+    result = carry_out(desk, plan, RunOptions(), lambda end, _: ends.append(end.end))
+    assert (code(result), server.count, ends) == (0, 3, [Review("a draft passed its checks")] * 3)
+
+
+def test_a_step_that_another_run_overtook_is_not_taken(desk: Desk, server: LLMServer) -> None:
+    """Between the look and the claim another process did it all, and let the slot go again."""
+    gig = add_texts(desk)
+    server.queue(*[status(503)] * TRIES)
+    run(desk, gig)
+    task = task_of(desk, f"{gig}.1").id
+    with Run(desk.ledger) as late:
+        collector = Collector(desk, late, RunOptions(waits=QUICK), lambda _: None)
+        situation = collector._look(task)
+        step = next_steps(situation.task_facts, situation.round_facts)[0]
+        assert isinstance(step, Attempt)
+        run(desk, gig)
+        before = server.count
+
+        async def take() -> str:
+            async with collector._stack:
+                return await collector._attempt(situation, step)
+
+        assert asyncio.run(take()) == ""
+    assert server.count == before
+
+
 def _bound(desk: Desk, gig: str) -> int:
     found = plan_run(desk, [gig], RunOptions(agents=("a",), repairs=0), ("a",))
     assert found.at_most is not None
@@ -442,8 +476,6 @@ def test_a_forbidden_agent_is_refused_before_any_call(policy: str, chain: str, d
 
 
 def test_a_wall_that_was_built_after_the_round_holds(desk: Desk, server: LLMServer) -> None:
-    from gigctl.ledger import clients
-
     add_client(desk, "acme", "any")
     gig = add_texts(desk, client="acme")
     server.queue(*[status(503)] * TRIES)
@@ -451,10 +483,19 @@ def test_a_wall_that_was_built_after_the_round_holds(desk: Desk, server: LLMServ
     with desk.ledger.writing() as tx:
         clients.edit_client(tx, clients.get_client(tx, "acme"), policy="local-only")
     server.requests.clear()
-    asked = RunOptions(waits=QUICK)
     with pytest.raises(PolicyError):
-        plan_run(desk, [gig], asked, ("a",))
+        plan_run(desk, [gig], RunOptions(), ("a",))
     assert server.count == 0
+
+
+def test_a_wall_that_was_built_after_the_plan_holds(desk: Desk, server: LLMServer) -> None:
+    add_client(desk, "acme", "any")
+    plan = plan_run(desk, [add_texts(desk, 3, client="acme")], RunOptions(agents=("a",)), ("a",))
+    with desk.ledger.writing() as tx:
+        clients.edit_client(tx, clients.get_client(tx, "acme"), policy="local-only")
+    result = carry_out(desk, plan, RunOptions(), lambda *_: None)
+    assert (code(result), server.count) == (6, 0)
+    assert "acme is local-only" in str(result.failure)
 
 
 # --- stops ---
@@ -515,9 +556,6 @@ def test_the_grace_ends_by_itself(desk: Desk, server: LLMServer) -> None:
 
 def test_a_new_input_while_a_draft_is_made_is_not_that_drafts(desk: Desk, server: LLMServer) -> None:
     """The draft belongs to what was asked; the task has a newer source to be worked on."""
-    from gigctl.ledger import tasks
-    from gigctl.model import Content
-
     gig = add_texts(desk)
     task = task_of(desk, f"{gig}.1")
 

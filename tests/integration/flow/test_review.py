@@ -15,7 +15,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
 from gigctl.flow.references import get_task
 from gigctl.insight.queue import list_queue
-from gigctl.ledger import clients, decisions, revisions, rounds
+from gigctl.ledger import clients, decisions, revisions, rounds, tasks
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
 from gigctl.records import DecisionRecord
@@ -130,8 +130,6 @@ def test_a_check_that_did_not_pass_needs_a_reason_which_is_kept(desk: Desk, serv
 
 @pytest.mark.parametrize("move", ["edit", "redo", "reject", "sign", "input"])
 def test_what_moved_while_it_was_looked_at_is_not_signed(move: str, desk: Desk) -> None:
-    from gigctl.ledger import tasks
-
     gig = add_texts(desk, 2)
     run(desk, gig)
     sheet = review.prepare_sign(desk, [gig])
