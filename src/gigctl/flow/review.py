@@ -156,7 +156,7 @@ def sign(desk: Desk, sheet: Sheet, *, despite: str | None = None, signer: str | 
     """Signs what the sheet shows and nothing else; the references that were signed. Raises GateError, UsageError."""
     if sheet.gating and not despite:
         ref, verdict = sheet.gating[0]
-        why = verdict.evidence[0].message if verdict.evidence else verdict.outcome
+        why = verdict.evidence[0].message.partition("\n")[0] if verdict.evidence else verdict.outcome
         more = f" (and {len(sheet.gating) - 1} more)" if len(sheet.gating) > 1 else ""
         raise GateError(
             f'not signed: {ref}: required check "{verdict.name}" is {verdict.outcome}: {why}{more}',

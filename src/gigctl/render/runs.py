@@ -38,7 +38,7 @@ def why(end: Rested) -> str:
     gating = [verdict for verdict in end.verdicts if verdict.gates]
     if isinstance(end.end, Review) and gating:
         found = gating[0]
-        said = found.evidence[0].message if found.evidence else found.outcome
+        said = found.evidence[0].message.partition("\n")[0] if found.evidence else found.outcome
         more = f" (and {len(gating) - 1} more)" if len(gating) > 1 else ""
         return f"{found.name}: {said}{more}"
     if isinstance(end.end, Wait) and end.end.why == "unknown":

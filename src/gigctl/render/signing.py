@@ -26,7 +26,7 @@ def render_signing(sheet: Sheet, terminal: Terminal) -> str:
     if len(sheet.items) > SHOWN:
         lines.append(f"… and {len(sheet.items) - SHOWN} more: gigctl show REF")
     for ref, verdict in sheet.gating[:SHOWN]:
-        said = verdict.evidence[0].message if verdict.evidence else ""
+        said = verdict.evidence[0].message.partition("\n")[0] if verdict.evidence else ""
         lines.append(f"{ref}  {terminal.styled(verdict.outcome, 'bad')}  {verdict.name}: {display_line(said)}")
     return "\n".join([*lines, _summary(sheet)])
 

@@ -99,7 +99,9 @@ def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool
 
 
 def _located(message: str, line: int | None) -> str:
-    text = display_line(message)
+    """A message of several lines (a command's output) is indented below its first."""
+    first, *rest = message.split("\n")
+    text = "\n".join([display_line(first), *(f"      {display(more)}" for more in rest if more.strip())])
     return f"line {line}: {text}" if line and line > 1 else text
 
 
