@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from support.llm_server import LLMServer, Reply, closed_port, status
@@ -212,3 +213,21 @@ def test_every_answer_is_as_its_schema_says(office: Office) -> None:
     history = check_document(office.gigctl("show", task, "--json").out, "task")["decisions"]
     assert [item["kind"] for item in history] == ["reject", "sign"]
     assert check_document(office.gigctl("queue", "--json").out, "queue") == []
+
+
+def test_130_on_a_terminal_the_first_says_what_the_second_does(office: Office, server: LLMServer) -> None:
+    gig = office.add_texts(3)
+    server.script = lambda asked: Reply(FINE, delay=30)
+    child = pexpect.spawn(
+        GIGCTL, ["run", gig, "-a", "a"], env=office.environment, cwd=str(office.home), encoding="utf-8", timeout=30
+    )
+    server.wait_for(3, 30)
+    child.send("\x03")
+    child.expect("calls in flight have 10 s to finish; once more abandons them")
+    child.send("\x03")
+    child.expect("error: stopped: 3 of 3 tasks are not done")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    queue = check_document(office.gigctl("queue", "--json").out, "queue")
+    assert {item["reasons"][0].partition(",")[0] for item in queue} == {"a call may have been paid"}

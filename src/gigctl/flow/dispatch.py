@@ -29,13 +29,13 @@ from gigctl.errors import (
     WaitsForHuman,
 )
 from gigctl.flow import asking, checking, policy, work
-from gigctl.flow.current import settle_current
 from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, load_situation
 from gigctl.flow.pool import GRACE_SECONDS, Pool, Writer
+from gigctl.flow.settling import settle_draft, settle_failure
 from gigctl.flow.steps import STOPPED, YOURS, Assess, Attempt, Done, Review, Step, Wait, next_steps
 from gigctl.ledger import attempts, clients, gigs, limits, revisions, rounds, runs, tasks
-from gigctl.ledger.attempts import NoRoom, Settlement
+from gigctl.ledger.attempts import NoRoom
 from gigctl.ledger.runs import Run
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Content, Draft, Request, Verdict
@@ -317,38 +317,19 @@ class Collector:
     async def _settle_failure(
         self, task: TaskRecord, attempt: int, agent: Agent, error: AgentError, seconds: float
     ) -> str:
-        """By the design's table: released, settled by usage or bound, or unknown."""
         name = agent.entry.name
         if error.kind in STOPPED:
             self._stop_agent(name, error)
-
-        def change(tx: Tx) -> bool:
-            if error.retry_after is not None:
-                until = self.desk.now().timestamp() + min(error.retry_after, 24 * 3600.0)
-                limits.hold_back(tx, name, int(until * 1e6))
-            outcome = "unknown" if error.unknown else error.kind
-            cost = None if error.unknown else _settled(error.cost, attempts.get_reserved(tx, attempt))
-            end = Settlement(outcome, cost, error.usage, error.model, seconds, error.message, error.content or None)
-            return attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
-
-        self._stop_if(await self._writer.commit(change), name)
+        now = self.desk.now().timestamp()
+        over = await self._writer.commit(lambda tx: settle_failure(tx, task, attempt, name, error, seconds, now))
+        self._stop_if(over, name)
         return f"{name}: {error.kind.replace('_', ' ')}: {error.message}"
 
     async def _settle_draft(self, task: TaskRecord, attempt: int, agent: Agent, draft: Draft) -> str:
         """The answer with its cost, and the revision that it is; an answer that can't be read is malformed."""
         content, reason = self._read(task, draft)
-
-        def change(tx: Tx) -> bool:
-            cost = _settled(draft.cost, attempts.get_reserved(tx, attempt))
-            outcome = "malformed" if content is None else "draft"
-            said = reason or draft.detail
-            end = Settlement(outcome, cost, draft.usage, draft.model, draft.seconds, said, draft.content)
-            over = attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
-            if content is not None:
-                _add_draft(tx, task, attempt, content)
-            return over
-
-        self._stop_if(await self._writer.commit(change), agent.entry.name)
+        over = await self._writer.commit(lambda tx: settle_draft(tx, task, attempt, draft, content, reason))
+        self._stop_if(over, agent.entry.name)
         return f"{agent.entry.name}: malformed: {reason}" if reason else ""
 
     def _read(self, task: TaskRecord, draft: Draft) -> tuple[Content | None, str]:
@@ -379,11 +360,6 @@ class Collector:
         await self._writer.commit(lambda tx: checking.record_verdicts(tx, task.id, step.revision, verdicts))
 
 
-def _settled(told: int | None, reserved: int | None) -> int | None:
-    """What the agent said that it cost, else the most that it could cost; None where that has no price."""
-    return told if told is not None else reserved
-
-
 def _codes(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
     """The exit codes that a task at rest adds to the run's."""
     if isinstance(end, Review):
@@ -401,13 +377,6 @@ def _pause(tries: int, waits: Waits) -> float:
     """Exponential, with full jitter above half (M. Brooker, "Exponential Backoff And Jitter", 2015)."""
     longest = min(waits.pause * 2 ** (tries - 1), waits.longest_pause)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311
-
-
-def _add_draft(tx: Tx, asked: TaskRecord, attempt: int, content: Content) -> None:
-    """`asked` is the task as it was when it was asked for: the draft is of that input, whatever came since."""
-    parent = attempts.find_mended_revision(tx, attempt, asked.id)
-    revision = revisions.add_revision(tx, asked, content, made_by="agent", attempt=attempt, parent=parent)
-    settle_current(tx, tasks.get_task_by_id(tx, asked.id), revision)
 
 
 def _put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tuple[Verdict, ...]]:

@@ -1,0 +1,51 @@
+"""What came of a call, in the ledger: its money by DESIGN's table, its answer, and the draft that it is."""
+
+from __future__ import annotations
+
+from gigctl.agents.base import AgentError
+from gigctl.flow.current import settle_current
+from gigctl.ledger import attempts, limits, revisions, tasks
+from gigctl.ledger.attempts import Settlement
+from gigctl.ledger.store import Tx
+from gigctl.model import Content, Draft
+from gigctl.records import TaskRecord
+
+__all__ = ["settle_draft", "settle_failure"]
+
+LONGEST_HOLD = 24 * 3600.0
+"""Seconds: who asks to be left alone for longer is asked again tomorrow."""
+
+
+def settle_failure(
+    tx: Tx, task: TaskRecord, attempt: int, agent: str, error: AgentError, seconds: float, now: float
+) -> bool:
+    """Released, settled by usage or bound, or unknown; whether it cost more than it could. `now` is since 1970."""
+    if error.retry_after is not None:
+        limits.hold_back(tx, agent, int((now + min(error.retry_after, LONGEST_HOLD)) * 1e6))
+    outcome = "unknown" if error.unknown else error.kind
+    cost = None if error.unknown else _cost(tx, attempt, error.cost)
+    end = Settlement(outcome, cost, error.usage, error.model, seconds, error.message, error.content or None)
+    return attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
+
+
+def settle_draft(tx: Tx, asked: TaskRecord, attempt: int, draft: Draft, content: Content | None, reason: str) -> bool:
+    """An answer and its cost; whether that was more than it could be.
+
+    `asked` is the task as it was when it was asked for: the draft is of that input, whatever came since. Without a
+    content the answer could not be read, for `reason`.
+    """
+    outcome = "malformed" if content is None else "draft"
+    cost = _cost(tx, attempt, draft.cost)
+    said = reason or draft.detail
+    end = Settlement(outcome, cost, draft.usage, draft.model, draft.seconds, said, draft.content)
+    over = attempts.settle_attempt(tx, attempt, tasks.owner_of(asked), end)
+    if content is not None:
+        parent = attempts.find_mended_revision(tx, attempt, asked.id)
+        revision = revisions.add_revision(tx, asked, content, made_by="agent", attempt=attempt, parent=parent)
+        settle_current(tx, tasks.get_task_by_id(tx, asked.id), revision)
+    return over
+
+
+def _cost(tx: Tx, attempt: int, told: int | None) -> int | None:
+    """What the agent said that it cost, else the most that it could cost; None where that has no price."""
+    return told if told is not None else attempts.get_reserved(tx, attempt)
