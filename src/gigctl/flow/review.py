@@ -16,7 +16,7 @@ from gigctl.flow.references import Target, find_tasks
 from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict
-from gigctl.records import RevisionRecord, TaskRecord
+from gigctl.records import GigRecord, RevisionRecord, TaskRecord
 from gigctl.system.git.person import Person, find_person
 
 __all__ = ["Sheet", "SheetItem", "add_edit", "check_now", "prepare_sign", "redo", "reject", "reopen", "sign"]
@@ -79,7 +79,8 @@ def prepare_sign(desk: Desk, words: Sequence[str]) -> Sheet:
     """What the references mean, with its checks run. Raises UsageError, WaitsForHuman where something is not ready."""
     with desk.ledger.reading() as tx:
         targets = find_tasks(tx, words, states=("review", "ready", "blocked", "failed", "signed"))
-        unassessed = [target for target in targets if _wants_checks(tx, target)]
+        known = {gig: gigs.get_gig_by_id(tx, gig) for gig in {target.task.gig_id for target in targets}}
+        unassessed = [target for target in targets if _wants_checks(tx, known[target.task.gig_id], target)]
     for target in unassessed:
         _check(desk, target)
     with desk.ledger.reading() as tx:
@@ -93,14 +94,14 @@ def prepare_sign(desk: Desk, words: Sequence[str]) -> Sheet:
     return Sheet(items, before, whole=bool(items) and all(target.revision is not None for target in open_))
 
 
-def _wants_checks(tx: Tx, target: Target) -> bool:
+def _wants_checks(tx: Tx, gig: GigRecord, target: Target) -> bool:
     """Whether its verdicts are missing, or are not those of today's checks, terms and source."""
     if target.task.state in ("cancelled", "blocked") or _is_signed(tx, target):
         return False
     if target.revision is None and target.task.current_id is None:
         return False
     revision = revisions.get_revision(tx, target.task, target.revision)
-    return not (revision.assessed and checking.is_answered(tx, target.task, revision))
+    return not (revision.assessed and checking.is_answered(tx, gig, target.task, revision))
 
 
 def _is_signed(tx: Tx, target: Target) -> bool:
@@ -163,7 +164,7 @@ def sign(desk: Desk, sheet: Sheet, *, despite: str | None = None, signer: str | 
             f'gigctl edit {ref}, or sign with --despite "reason"',
         )
     who = actor(desk)
-    signatures = [_signature(desk, item, signer) for item in sheet.items]
+    signatures = _signatures(desk, sheet.items, signer)
     with desk.ledger.writing() as tx:
         for item, (key, signature) in zip(sheet.items, signatures, strict=True):
             _sign_one(tx, item, who, despite if item.gating else None, key, signature)
@@ -192,16 +193,21 @@ def _sign_one(
     release_dependents(tx, task, revisions.get_content(tx, revision.id))
 
 
-def _signature(desk: Desk, item: SheetItem, signer: str | None) -> tuple[str | None, str | None]:
+def _signatures(desk: Desk, items: Sequence[SheetItem], signer: str | None) -> list[tuple[str | None, str | None]]:
+    """The key's fingerprint and its signature of each sign-off: one question for a passphrase, however many."""
     if not signer:
-        return None, None
+        return [(None, None)] * len(items)
     from gigctl.flow import signers
 
-    checks = [(v.name, v.outcome, v.fingerprint) for v in item.revision.verdicts]
-    statement = signers.signoff_statement(
-        desk.ledger.id, item.task.ref, item.task.input_hash, item.revision.sha256, checks
-    )
-    return signers.fingerprint(signer), signers.sign(statement, signer)
+    statements = [
+        signers.signoff_statement(
+            desk.ledger.id, item.task.ref, item.task.input_hash, item.revision.sha256,
+            [(v.name, v.outcome, v.fingerprint) for v in item.revision.verdicts],
+        )
+        for item in items
+    ]  # fmt: skip
+    key = signers.fingerprint(signer)
+    return [(key, signature) for signature in signers.sign_all(statements, signer)]
 
 
 # --- send back ---
