@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gigctl.flow import asking, work
 from gigctl.flow.current import settle_current
-from gigctl.ledger import gigs, revisions, tasks
+from gigctl.ledger import revisions, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckContext, CheckSpec, Content, Verdict
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
@@ -38,9 +38,8 @@ def load_question(
     return Question(content, specs, context, known)
 
 
-def is_answered(tx: Tx, task: TaskRecord, revision: RevisionRecord) -> bool:
+def is_answered(tx: Tx, gig: GigRecord, task: TaskRecord, revision: RevisionRecord) -> bool:
     """Whether the verdicts of a revision are those of today's checks on it, with what these may know today."""
-    gig = gigs.get_gig_by_id(tx, task.gig_id)
     specs = asking.list_specs(gig, task.craft)
     context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
     marks = work.fingerprints(revisions.get_content(tx, revision.id), specs, context)
