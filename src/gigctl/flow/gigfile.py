@@ -195,7 +195,9 @@ class _Reader:
             for name in waits:
                 if name not in names:
                     self.bad(f"task {n}: after", f'no task of the file is named "{name}"')
-        self._check_cycles({wish.name: [n for n in (*wish.after, *wish.sources) if n in names] for wish in wishes})
+        self._check_cycles(
+            {wish.name: [n for n in (*wish.after, *wish.sources) if n in names] for wish in wishes if wish.name}
+        )
 
     def _check_cycles(self, waits: dict[str, list[str]]) -> None:
         """Takes away what waits for nothing until nothing more goes (A. B. Kahn, 1962): what stays is in a circle."""

@@ -32,6 +32,7 @@ class _Plan:
     groups: tuple[tuple[Source | None, Split], ...]
     after: tuple[TaskRecord, ...]
     takes: TaskRecord | None
+    sources: tuple[str, ...]  # that the gig has already
 
 
 def add(desk: Desk, word: str, wish: TaskWish, stdin: bytes | None = None) -> list[int]:
@@ -59,10 +60,11 @@ def _plan(tx: Tx, word: str, wish: TaskWish, stdin: bytes | None) -> _Plan:
     problems += [problem for file in files if (problem := _other_content(tx, gig, file))]
     if problems:
         raise UsageError("\n".join(problems))
+    names = tuple(gigs.list_source_names(tx, gig.id))
     if takes is not None:
-        return _Plan(gig, craft, ((None, _taking(tx, craft, seen, takes)),), after, takes)
+        return _Plan(gig, craft, ((None, _taking(tx, craft, seen, takes)),), after, takes, names)
     groups = tuple((group.source, group.split) for group in split_sources(craft, seen, "", files))
-    return _Plan(gig, craft, groups, after, None)
+    return _Plan(gig, craft, groups, after, None, names)
 
 
 def _seen(gig: GigRecord, craft: Craft, wish: TaskWish, problems: list[str]) -> Gig:
@@ -137,7 +139,7 @@ def _write(tx: Tx, plan: _Plan, source: Source | None, split: Split, wish: TaskW
 
 def _remember(tx: Tx, plan: _Plan, wish: TaskWish) -> None:
     """So that `gig show --toml` writes this task too; the first one is all that the gig had before."""
-    before = gigs.list_wishes(tx, plan.gig.id) or [{"source": []}]
+    before = gigs.list_wishes(tx, plan.gig.id) or [{"source": list(plan.sources)}]
     refs = [task.ref for task in plan.after] + ([plan.takes.ref] if plan.takes else [])
     written = {
         "craft": wish.craft, "brief": wish.brief, "to": list(wish.targets), "refs": refs,

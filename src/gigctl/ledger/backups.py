@@ -119,15 +119,17 @@ def _alone(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 def _lock(path: Path) -> sqlite3.Connection | None:
     """Leaving WAL needs the file for oneself, and takes the log away; the lock stays until the connection closes."""
-    connection = store.connect(path)
+    connection = None
     try:
+        connection = store.connect(path)
         connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        connection.close()
+        if connection is not None:
+            connection.close()
         if "locked" in str(error) or "busy" in str(error):
             raise TemporaryError(f"another gigctl has {path} open", "end it, and try again") from error
         return None

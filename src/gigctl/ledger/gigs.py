@@ -200,5 +200,11 @@ def add_source(tx: Tx, gig: GigRecord, source: Source) -> int:
 
 def list_sources(tx: Tx, gig: int) -> list[Source]:
     """The newest version of each, in the order in which they came."""
-    rows = tx.rows("SELECT name, sha256, max(version) FROM source WHERE gig = ? GROUP BY name ORDER BY min(id)", gig)
+    # Not by bare columns beside max(): SQLite takes them from any row where there is another aggregate too.
+    rows = tx.rows(
+        "SELECT s.name, s.sha256 FROM source s JOIN (SELECT name, max(version) AS version, min(id) AS first FROM source"
+        " WHERE gig = ?1 GROUP BY name) n ON n.name = s.name AND n.version = s.version WHERE s.gig = ?1"
+        " ORDER BY n.first",
+        gig,
+    )
     return [Source(row["name"], blobs.get_bytes(tx, row["sha256"])) for row in rows]

@@ -23,6 +23,8 @@ Row = sqlite3.Row
 BUSY_SECONDS = 30.0
 """How long a statement waits for another process's transaction, which lasts milliseconds."""
 CREATE_SECONDS = 60.0
+RUN_SECONDS = 20.0
+"""How long a migration waits for a live run."""
 FILE_NAME = "ledger.sqlite"
 BACKUPS = "backups"
 """The folder beside the ledger that backups go to."""
@@ -311,8 +313,8 @@ def backup_path(path: Path, why: str) -> Path:
     return path.parent / BACKUPS / f"{path.stem}-{why}-{stamp}.sqlite"
 
 
-def _wait_for_runs(folder: Path, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
+def _wait_for_runs(folder: Path) -> None:
+    deadline = time.monotonic() + RUN_SECONDS
     while alive := list_held(folder):
         if time.monotonic() > deadline:
             raise TemporaryError(

@@ -1,0 +1,134 @@
+"""The books through the installed command: verified, copied, put back, written out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.books import behind
+from support.schema import check_document, check_error, check_lines
+from support.terminal import GIGCTL, environment, run_gigctl
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "user"
+    folder.mkdir()
+    (folder / "a.md").write_text("Bonjour.\n\nSalut.\n")
+    run_gigctl("gig", "add", "--source", "a.md", "--from", "fr", "--to", "en", home=folder, code=0)
+    for ref, text in (("me-1.1", "Hello."), ("me-1.2", "Hi.")):
+        run_gigctl("edit", ref, "--from", "-", home=folder, stdin=text, code=0)
+    run_gigctl("sign", "me-1", "--expect", "2", home=folder, code=0)
+    return folder
+
+
+def ledger(home: Path) -> Path:
+    return home / ".local" / "share" / "gigctl" / "ledger.sqlite"
+
+
+def verified(home: Path, code: int = 0) -> dict[str, object]:
+    return dict(check_document(run_gigctl("ledger", "verify", "--json", home=home, code=code).out, "ledger"))
+
+
+def test_path_makes_nothing(tmp_path: Path) -> None:
+    ran = run_gigctl("ledger", "path", home=tmp_path, code=0)
+    assert ran.out == f"{tmp_path}/.local/share/gigctl/ledger.sqlite\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]  # the test's own
+    assert "no ledger" in run_gigctl("ledger", "verify", home=tmp_path, code=3).err
+    assert not ledger(tmp_path).exists()
+
+
+def test_verify(home: Path) -> None:
+    item = verified(home)
+    assert (item["ok"], item["problems"]) == (True, [])
+    assert f"head {item['head']}" in run_gigctl("ledger", "verify", home=home, code=0).out
+    behind(ledger(home), "UPDATE blob SET data = CAST('Hellp.' AS BLOB) WHERE data = CAST('Hello.' AS BLOB)")
+    assert "was changed" in run_gigctl("ledger", "verify", home=home, code=3).out
+    damaged = verified(home, code=3)
+    assert damaged["ok"] is False
+    assert damaged["problems"]
+
+
+def test_backup_and_restore(home: Path) -> None:
+    before = verified(home)
+    made = check_document(run_gigctl("ledger", "backup", "--json", home=home, code=0).out, "ledger")["path"]
+    assert Path(made).parent == ledger(home).parent / "backups"
+    assert "already" in run_gigctl("ledger", "backup", made, home=home, code=3).err
+    run_gigctl("gig", "add", "--craft", "writing", "--brief", "x", home=home, code=0)
+    done = check_document(run_gigctl("ledger", "restore", made, "--json", home=home, code=0).out, "ledger")
+    assert verified(home) == before
+    run_gigctl("ledger", "restore", done["kept"], home=home, code=0)
+    assert run_gigctl("gig", "list", "-q", home=home, code=0).out == "me-1\nme-2\n"
+
+
+def test_a_damaged_ledger_can_be_replaced(home: Path) -> None:
+    run_gigctl("ledger", "backup", home / "copy.sqlite", home=home, code=0)
+    ledger(home).write_bytes(b"")
+    ran = run_gigctl("gig", "list", "--json", home=home, code=3)
+    assert "restore" in check_error(ran.err)["hint"]
+    run_gigctl("ledger", "restore", home / "copy.sqlite", home=home, code=0)
+    assert verified(home)["ok"] is True
+
+
+def test_what_is_not_restored(home: Path) -> None:
+    before = verified(home)
+    (home / "text").write_text("no ledger" * 1000)
+    run_gigctl("ledger", "restore", home / "text", home=home, code=3)
+    run_gigctl("ledger", "restore", home / "nothing", home=home, code=2)
+    run_gigctl("ledger", "backup", home / "copy.sqlite", home=home, code=0)
+    behind(home / "copy.sqlite", "UPDATE decision SET actor = 'somebody else'")
+    assert "is damaged" in run_gigctl("ledger", "restore", home / "copy.sqlite", home=home, code=3).err
+    assert verified(home) == before
+
+
+def test_a_newer_ledger_is_told(home: Path) -> None:
+    behind(ledger(home), "PRAGMA user_version=99")
+    assert "update gigctl" in run_gigctl("queue", home=home, code=3).err
+
+
+# --- export ---
+
+
+def test_export_has_everything(home: Path) -> None:
+    ran = run_gigctl("ledger", "export", home=home, code=0)
+    items = check_lines(ran.out, "export")
+    kinds = [item["kind"] for item in items]
+    assert {kind: kinds.count(kind) for kind in set(kinds) - {"event"}} == {
+        "client": 1, "gig": 1, "source": 1, "task": 2, "revision": 2, "decision": 2,
+    }  # fmt: skip
+    events = [item for item in items if item["kind"] == "event"]
+    assert events[-1]["hash"] == verified(home)["head"]
+    texts = [item["files"][0]["text"] for item in items if item["kind"] == "revision"]
+    assert texts == ["Hello.", "Hi."]
+    assert next(item for item in items if item["kind"] == "source")["text"] == "Bonjour.\n\nSalut.\n"
+    document = check_document(run_gigctl("ledger", "export", "--json", home=home, code=0).out, "export")
+    assert document == items
+
+
+def test_export_of_some_gigs(home: Path) -> None:
+    run_gigctl("gig", "add", "--craft", "writing", "--brief", "x", home=home, code=0)
+    items = check_lines(run_gigctl("ledger", "export", "me-2", home=home, code=0).out, "export")
+    assert [item["kind"] for item in items] == ["gig", "task"]
+    assert "no gig me-9" in run_gigctl("ledger", "export", "me-9", home=home, code=2).err
+
+
+def test_bytes_that_are_no_text_are_exported_too(home: Path) -> None:
+    (home / "b.bin").write_bytes(b"\xff\x00")
+    run_gigctl("gig", "add", "--craft", "code", "--source", "b.bin", "--brief", "x", home=home, code=0)
+    items = [json.loads(line) for line in run_gigctl("ledger", "export", "me-2", home=home, code=0).out.splitlines()]
+    assert next(item for item in items if item["kind"] == "source")["base64"] == "/wA="
+
+
+def test_a_reader_that_leaves_ends_it_quietly(home: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{GIGCTL} ledger export | head -1"],
+        env=environment(home),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(done.stdout)["kind"] == "client"
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,380 @@
+"""The file: made by many at once, opened only where it is what it must be, brought up to date, backed up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from gigctl.errors import LedgerError, TemporaryError
+from gigctl.ledger import store
+from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.system import locks
+from support.books import behind, new_gig, outputs, python
+
+OPEN = "import sys\nfrom pathlib import Path\nfrom gigctl.ledger.store import open_ledger\n"
+
+
+def test_eight_first_invocations_make_one_ledger(tmp_path: Path) -> None:
+    code = (
+        OPEN + "with open_ledger(Path(sys.argv[1])) as l:\n with l.writing() as tx: tx.insert('run', begun=tx.now)\n"
+        " print(l.id)"
+    )
+    ids = outputs([python(code, tmp_path / "new" / "data") for _ in range(8)])
+    assert len(set(ids)) == 1
+    with open_ledger(tmp_path / "new" / "data") as ledger, ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM run") == 8
+    assert sorted(p.name for p in (tmp_path / "new" / "data").iterdir()) == ["ledger.lock", "ledger.sqlite"]
+
+
+def test_nobody_else_may_read_it(ledger: Ledger) -> None:
+    assert ledger.path.stat().st_mode & 0o777 == 0o600
+    assert ledger.folder.stat().st_mode & 0o777 == 0o700
+    copy = ledger.folder / "copies" / "one.sqlite"
+    ledger.backup(copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_of_no_bytes_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    with pytest.raises(LedgerError, match="empty") as error:
+        open_ledger(tmp_path)
+    assert "restore" in (error.value.hint or "")
+    assert (tmp_path / "ledger.sqlite").stat().st_size == 0
+
+
+@pytest.mark.parametrize("data", [b"no database at all" * 500, b"SQLite format 3\0" + b"\xff" * 8000])
+def test_what_is_no_database(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(data)
+    with pytest.raises(LedgerError):
+        open_ledger(tmp_path)
+    assert (tmp_path / "ledger.sqlite").read_bytes() == data
+
+
+def test_another_programs_database(tmp_path: Path) -> None:
+    for version in (0, 1):
+        behind(tmp_path / "ledger.sqlite", "CREATE TABLE IF NOT EXISTS notes (text)")
+        behind(tmp_path / "ledger.sqlite", f"PRAGMA user_version={version}")
+        with pytest.raises(LedgerError, match="no ledger"):
+            open_ledger(tmp_path)
+
+
+def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        path = ledger.path
+    behind(path, f"PRAGMA user_version={store.latest_version() + 1}")
+    with pytest.raises(LedgerError, match="of version") as error:
+        open_ledger(tmp_path)
+    assert error.value.exit_code == 3
+    assert "update gigctl" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_folder_that_may_not_be_written(tmp_path: Path, existing: bool) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if existing:
+        open_ledger(folder).close()
+        (folder / "ledger.sqlite").chmod(0o444)
+    folder.chmod(0o555)
+    for above in [tmp_path, *tmp_path.parents][:3]:  # pytest's folders are the user's alone
+        above.chmod(above.stat().st_mode | 0o055)
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom gigctl.errors import LedgerError\n"
+        "from gigctl.ledger.store import open_ledger, latest_version\nlatest_version()\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "try:\n l = open_ledger(Path(sys.argv[1]))\n with l.writing() as tx: tx.insert('run', begun=tx.now)\n"
+        "except LedgerError as error: print(error.hint)\n"
+    )
+    (out,) = outputs([python(code, folder)])
+    folder.chmod(0o755)
+    assert "writable" in out
+
+
+def test_a_full_disk(ledger: Ledger) -> None:
+    pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
+    ledger._connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(LedgerError, match="full"), ledger.writing() as tx:
+        tx.run("INSERT INTO blob VALUES ('x', 1, zeroblob(10000000))")
+    with ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM blob") == 0
+
+
+# --- transactions ---
+
+
+def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError), ledger.writing() as tx:  # noqa: PT012
+        new_gig(tx)
+        raise RuntimeError
+    with ledger.writing() as tx:
+        assert tx.value("SELECT count(*) FROM gig") == 0
+        assert new_gig(tx).ref == "me-1"
+
+
+def test_a_commit_that_fails_ends_the_transaction(ledger: Ledger) -> None:
+    with pytest.raises(sqlite3.IntegrityError), ledger.writing() as tx:  # noqa: PT012
+        tx.run("PRAGMA defer_foreign_keys=ON")
+        tx.insert("gig", client=99, number=1, state="open", craft="x", currency="EUR", created=tx.now)
+    with ledger.writing() as tx:
+        assert tx.value("SELECT count(*) FROM gig") == 0
+
+
+def test_a_savepoint_fails_alone(ledger: Ledger) -> None:
+    with ledger.writing() as tx:
+        with pytest.raises(RuntimeError), tx.savepoint():  # noqa: PT012
+            new_gig(tx)
+            raise RuntimeError
+        with tx.savepoint():
+            tx.insert("run", begun=tx.now)
+    with ledger.reading() as tx:
+        assert (tx.value("SELECT count(*) FROM gig"), tx.value("SELECT count(*) FROM run")) == (0, 1)
+
+
+def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
+    code = OPEN + (
+        "l = open_ledger(Path(sys.argv[1]))\nfor _ in range(50):\n"
+        " with l.writing() as tx:\n  n = tx.value('SELECT spent FROM run'); tx.run('UPDATE run SET spent = ?', n + 1)\n"
+    )
+    with open_ledger(tmp_path) as ledger:
+        with ledger.writing() as tx:
+            tx.insert("run", begun=tx.now)
+        outputs([python(code, tmp_path) for _ in range(4)])
+        with ledger.reading() as tx:
+            assert tx.value("SELECT spent FROM run") == 200
+
+
+def test_one_that_is_locked_too_long_is_said(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    with open_ledger(ledger.folder) as other, ledger.writing():  # noqa: SIM117
+        with pytest.raises(TemporaryError, match="busy"), other.writing():
+            pass
+
+
+def test_what_is_committed_survives_a_kill(tmp_path: Path) -> None:
+    code = OPEN + (
+        "l = open_ledger(Path(sys.argv[1]))\nn = 0\nwhile True:\n"
+        " with l.writing() as tx: tx.insert('run', begun=tx.now)\n n += 1; print(n, flush=True)\n"
+    )
+    process = python(code, tmp_path)
+    assert process.stdout is not None
+    for _ in range(20):
+        told = int(process.stdout.readline())
+    process.kill()
+    told = max([told, *(int(line) for line in process.communicate()[0].split("\n") if line)])
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM run") >= told
+
+
+# --- migrations ---
+
+
+def old_ledger(folder: Path) -> str:
+    """A ledger of the version before: synthetic, so that this test stands whatever versions come."""
+    with open_ledger(folder) as ledger:
+        with ledger.writing() as tx:
+            new_gig(tx)
+        path, name = ledger.path, ledger.id
+    return f"{path}|{name}"
+
+
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The program as it will be one migration later."""
+    known = store._migrations()
+    version = known[-1][0] + 1
+    monkeypatch.setattr(store, "_migrations", lambda: [*known, (version, "ALTER TABLE gig ADD COLUMN later TEXT;")])
+    return version
+
+
+def test_an_older_ledger_is_brought_up_to_date_with_a_backup(tmp_path: Path, next_version: int) -> None:
+    script = (files("gigctl.ledger.migrations") / "0001.sql").read_text()
+    assert script
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        for number, sql in store._migrations()[:-1]:
+            connection.executescript(f"BEGIN; {sql} PRAGMA user_version={number}; COMMIT;")
+        connection.execute("INSERT INTO ledger VALUES (1, 'abc', 'then')")
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert ledger.id == "abc"
+        assert tx.value("PRAGMA user_version") == next_version
+        assert tx.value("SELECT count(later) FROM gig") == 0
+    (copy,) = (tmp_path / "backups").iterdir()
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == next_version - 1
+        assert connection.execute("SELECT id FROM ledger").fetchone()[0] == "abc"
+    with open_ledger(tmp_path):
+        assert len(list((tmp_path / "backups").iterdir())) == 1
+
+
+def test_a_migration_waits_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_ledger(tmp_path).close()
+    (tmp_path / "runs").mkdir()
+    holder = python(
+        "import sys, time\nfrom pathlib import Path\nfrom gigctl.system import locks\n"
+        "lock = locks.hold(Path(sys.argv[1]))\nprint('held', flush=True)\nsys.stdin.readline()\n",
+        tmp_path / "runs" / "7.lock",
+        stdin=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline() == "held\n"
+    known = store._migrations()
+    monkeypatch.setattr(store, "_migrations", lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
+    with monkeypatch.context() as patience:
+        patience.setattr(store, "RUN_SECONDS", 0.3)
+        with pytest.raises(TemporaryError, match="run 7 is still at work"):
+            open_ledger(tmp_path)
+    holder.kill()
+    holder.communicate()
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM later") == 0
+
+
+def test_a_migration_that_fails_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_ledger(tmp_path).close()
+    known = store._migrations()
+    bad = "CREATE TABLE later (x); CREATE TABLE later (x);"
+    monkeypatch.setattr(store, "_migrations", lambda: [*known, (known[-1][0] + 1, bad)])
+    with pytest.raises(sqlite3.OperationalError):
+        open_ledger(tmp_path)
+    monkeypatch.undo()
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert tx.find("SELECT 1 FROM sqlite_master WHERE name = 'later'") is None
+
+
+def test_a_ledger_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_migrations", lambda: [(1, "CREATE TABLE nonsense (")])
+    with pytest.raises(sqlite3.OperationalError):
+        open_ledger(tmp_path)
+    assert [p.name for p in tmp_path.iterdir() if p.name not in ("ledger.lock", "home")] == []
+
+
+# --- backups ---
+
+
+def test_a_backup_is_whole_and_never_overwrites(ledger: Ledger) -> None:
+    with ledger.writing() as tx:
+        new_gig(tx)
+    copy = ledger.folder / "copy.sqlite"
+    ledger.backup(copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM gig").fetchone()[0] == 1
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    before = copy.read_bytes()
+    with pytest.raises(LedgerError, match="already"):
+        ledger.backup(copy)
+    assert copy.read_bytes() == before
+    assert [p.name for p in ledger.folder.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_backup_that_can_not_be_written(ledger: Ledger) -> None:
+    with pytest.raises(OSError):  # noqa: PT011  # the edge tells it: no folder can be made beneath a file
+        ledger.backup(ledger.path / "copy.sqlite")
+
+
+def test_shrinking_says_where_a_reader_keeps_the_log(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_ledger(ledger.folder) as other:
+        with ledger.writing() as tx:
+            new_gig(tx, title="secret")
+        with other.reading() as tx:
+            tx.value("SELECT count(*) FROM gig")
+            ledger._connection.execute("PRAGMA busy_timeout=50")
+            with pytest.raises(TemporaryError, match="log"):
+                ledger.shrink()
+    ledger.shrink()
+
+
+def test_what_sqlite_finds_damaged_is_told(ledger: Ledger) -> None:
+    assert ledger.damage() == []
+    ledger._connection.execute("PRAGMA foreign_keys=OFF")
+    ledger._connection.execute("INSERT INTO blob_client VALUES ('nothing', 1, 0)")
+    assert ledger.damage() == ["row None of blob_client refers to nothing"]
+
+
+@pytest.mark.parametrize(("number", "words"), [(28, "full"), (122, "full"), (30, "read-only"), (5, None)])
+def test_what_the_machine_refuses(number: int, words: str | None, tmp_path: Path) -> None:
+    error: type[Exception] = OSError if words is None else LedgerError
+    with pytest.raises(error, match=words), store.as_ledger_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+def test_errors_that_nobody_foresaw_stay_bugs(tmp_path: Path) -> None:
+    for kind in (sqlite3.OperationalError, sqlite3.DatabaseError):
+        with pytest.raises(kind, match="syntax"), store.as_ledger_errors(tmp_path):
+            raise kind("syntax error")
+
+
+def test_a_file_system_without_shared_memory(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(LedgerError, match="shared memory") as error:
+        store._use_wal(connection, tmp_path)
+    assert "GIGCTL_DATA_DIR" in (error.value.hint or "")
+
+
+def test_nobody_writes_into_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that opened the old file just before a restore notices it and opens the new one."""
+    open_ledger(tmp_path / "a").close()
+    with open_ledger(tmp_path / "b") as other:
+        wanted = other.id
+    real = store._bring_up_to_date
+
+    def swap(path: Path, connection: sqlite3.Connection) -> None:
+        real(path, connection)
+        if (tmp_path / "b" / "ledger.sqlite").exists():
+            (tmp_path / "b" / "ledger.sqlite").rename(path)
+
+    monkeypatch.setattr(store, "_bring_up_to_date", swap)
+    with open_ledger(tmp_path / "a") as ledger:
+        assert ledger.id == wanted
+
+
+def test_a_lock_file_of_a_dead_run_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "1.lock").touch()
+    began = time.monotonic()
+    store._wait_for_runs(tmp_path)
+    assert time.monotonic() - began < 1
+    assert locks.is_free(tmp_path / "1.lock")
+
+
+def test_a_copy_that_fails_leaves_nothing(ledger: Ledger) -> None:
+    with closing(sqlite3.connect(":memory:")) as closed:
+        pass
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.copy_database(closed, ledger.folder / "copy.sqlite", "DELETE")
+    assert [p.name for p in ledger.folder.iterdir() if "copy" in p.name] == []
+
+
+def test_two_that_migrate_at_once_do_it_once(
+    tmp_path: Path, next_version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = store._migrations()[:-1]
+    with monkeypatch.context() as before:
+        before.setattr(store, "_migrations", lambda: known)
+        open_ledger(tmp_path).close()
+    real = locks.exclusive
+
+    @contextlib.contextmanager
+    def late(path: Path, *, timeout: float = 0.0) -> Iterator[None]:
+        """The other process has the lock first, and is done when this one gets it."""
+        monkeypatch.setattr(locks, "exclusive", real)
+        open_ledger(tmp_path).close()
+        with real(path, timeout=timeout):
+            yield
+
+    monkeypatch.setattr(locks, "exclusive", late)
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert tx.value("PRAGMA user_version") == next_version
+    assert len(list((tmp_path / "backups").iterdir())) == 1
+
+
+def test_a_file_that_may_not_be_written_is_told_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="x can't be written"), store.as_ledger_errors(tmp_path):
+        raise PermissionError(13, "denied", "x")
