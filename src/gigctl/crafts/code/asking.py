@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 def ask(task: Task, context: AskContext) -> Request:
     shown = _shown(task)
     whole = sum(len(change.data or b"") for change in shown) <= WHOLE_BYTES
-    parts = [Part("system", _text("system.txt") + "\n" + _text("whole.txt" if whole else "blocks.txt"))]
+    parts = [Part("system", _text("system.txt") + "\n" + _form(whole, shown))]
     if context.style:
         parts.append(Part("note", "The client's style:\n" + context.style))
     parts += [Part("example", f"{example.source}\n\n{example.target}") for example in context.examples]
@@ -41,6 +41,12 @@ def ask(task: Task, context: AskContext) -> Request:
 
 def _text(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _form(whole: bool, shown: Sequence[Change]) -> str:
+    """How to answer, with a path that is really there: a small model copies any other one."""
+    path = shown[0].path if shown else "name-of-the-file"
+    return _text("whole.txt" if whole else "blocks.txt").replace("{path}", path)
 
 
 # --- which files ---
