@@ -210,7 +210,8 @@ def gig_of(home: Path, ref: str) -> dict[str, object]:
 FILES = {
     "options": ["-c", "acme", "--source", "contrat.fr.md", "--from", "fr", "--to", "en", "--price", "1.5", "--due",
                 "+9d", "--budget", "0.000001", "-a", "manual,local", "--title", 'Say "so"\n', "--check",
-                "length=1..900", "--check", "regex=^[A-Z]", "--check", "acceptance=sh -c 'exit 0'", "--set", "format=markdown"],
+                "length=1..900", "--check", "regex=^[A-Z]", "--check", "acceptance=sh -c 'exit 0'",
+                "--set", "format=markdown"],
     "a brief": ["-c", "acme", "--craft", "writing", "--brief", 'One\ntwo """three"""\\', "--set",
                 "length=10..20 words"],
     "code": ["--craft", "code", "--source", "app.py", "--brief", "Tidy.", "--check", "acceptance=true"],

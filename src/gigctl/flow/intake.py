@@ -76,8 +76,9 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
         rows = {source.name: gigs.add_source(tx, gig, source) for source in sources.values()}
         _write_tasks(tx, gig, groups, rows)
         gig = gigs.get_gig_by_id(tx, gig.id)
-    left = {group.source.name if group.source else group.name: group.split.left_alone for group in groups}
-    return Added(gig, sum(len(group.split.tasks) for group in groups), {k: v for k, v in left.items() if v})
+    # A source may be split by several tasks of a file, by some of which nothing is left alone.
+    left = {group.source.name: group.split.left_alone for group in groups if group.source and group.split.left_alone}
+    return Added(gig, sum(len(group.split.tasks) for group in groups), left)
 
 
 def _raise(problems: Sequence[str]) -> None:
