@@ -16,11 +16,15 @@ __all__ = ["Block", "WholeFile", "parse_answer"]
 
 @dataclass(frozen=True, slots=True)
 class WholeFile:
-    """A file's new content, lines without their ends. `titled`: the first line names the path in a comment."""
+    """A file's new content, lines without their ends.
+
+    `titled`: the first line names the path in a comment. `guessed`: the answer names no path at all.
+    """
 
     path: str
     lines: tuple[str, ...]
     titled: bool = False
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class _Reader:
                 "A fence has no path. Write the path of its file on the line before each fence, and nothing else "
                 "in fences."
             )
-        self.edits.append(WholeFile(self.named[0], self.nameless[0]))
+        self.edits.append(WholeFile(self.named[0], self.nameless[0], guessed=True))
 
     def _read_block(self, spoken: str) -> None:
         start, number = self.at + 1, sum(isinstance(edit, Block) for edit in self.edits) + 1

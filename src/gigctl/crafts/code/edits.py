@@ -106,6 +106,8 @@ def _whole(edit: WholeFile, before: bytes | None) -> bytes:
     if before is None or not old.lines:
         return _Text(tuple(lines), ("\n",) * len(lines), old.bom).data()
     _refuse_elision(edit.path, lines, old.lines)
+    if edit.guessed and next(filter(str.strip, old.lines), "") not in lines:
+        raise MalformedAnswer(f"A fence without a path holds a part of {edit.path}. Give its path and all its lines.")
     if not any(line.strip() for line in lines):
         raise MalformedAnswer(f"{edit.path} would be empty. Give the whole file.")
     while lines and not lines[-1].strip() and old.lines[-1].strip():

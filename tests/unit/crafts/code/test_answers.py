@@ -38,7 +38,8 @@ FILE = "def f():\n    return 2"
     ],
 )
 def test_a_whole_file(answer: str) -> None:
-    assert parse_answer(answer, KNOWN, ["src/calc.py"]) == (WholeFile("src/calc.py", BODY),)
+    guessed = answer.startswith(("~~~~", "```python\n"))
+    assert parse_answer(answer, KNOWN, ["src/calc.py"]) == (WholeFile("src/calc.py", BODY, guessed=guessed),)
 
 
 @pytest.mark.parametrize("comment", ["# src/calc.py", "# file: src/calc.py", "// src/calc.py", "/* src/calc.py */"])
