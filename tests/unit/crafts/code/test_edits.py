@@ -148,7 +148,7 @@ def test_a_title_is_no_line_of_the_file() -> None:
 
 def test_a_part_of_a_file_does_not_pass_for_the_whole() -> None:
     part = ("def g():", "    return 2")
-    with pytest.raises(MalformedAnswer, match="a part of a.py"):
+    with pytest.raises(MalformedAnswer, match="a part of"):
         apply_edits([WholeFile("a.py", part, guessed=True)], tree(b"import os\n" + CODE))
     whole_file = WholeFile("a.py", ("import os", *part), guessed=True)
     assert apply_edits([whole_file], tree(b"import os\n" + CODE))[0].data == b"import os\ndef g():\n    return 2\n"
