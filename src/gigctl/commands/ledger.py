@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -68,8 +69,9 @@ def export(
     refs: Annotated[list[str] | None, typer.Argument(metavar="[GIG...]", help="These gigs; all without.")] = None,
 ) -> None:
     """Everything as JSON, a thing a line: clients, gigs, sources, tasks, revisions, decisions, costs, events."""
-    with open_desk() as desk:
-        lines = (json_exported(kind, record) for kind, record in books.export(desk, refs or []))
+    # The records' snapshot is closed before the ledger is, also where the reader has left.
+    with open_desk() as desk, contextlib.closing(books.export(desk, refs or [])) as records:
+        lines = (json_exported(kind, record) for kind, record in records)
         if out.json:
             out.list("export", lines, ())
             return

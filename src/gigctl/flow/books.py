@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class ExportedRevision:
     content: Content
 
 
-def export(desk: Desk, words: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+def export(desk: Desk, words: Sequence[str] = ()) -> Generator[tuple[str, Any], None, None]:
     """(kind, record) of everything, or of some gigs; one snapshot, and no more than a task of it in memory at once."""
     with desk.ledger.reading() as tx:
         if words:

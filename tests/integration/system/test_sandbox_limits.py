@@ -45,7 +45,9 @@ def test_processes_are_capped_for_an_ordinary_user(tmp_path) -> None:
     if python is None or shutil.which("setpriv") is None:
         pytest.skip("needs setpriv and a Python that an ordinary user can run")
     source = tmp_path / "source"
-    shutil.copytree(Path(__file__).parents[3] / "src" / "gigctl", source / "gigctl")
+    shutil.copytree(
+        Path(__file__).parents[3] / "src" / "gigctl", source / "gigctl", ignore=shutil.ignore_patterns("__pycache__")
+    )
     code = f"""
 import asyncio, os, sys
 if sys.version_info < (3, 11):
