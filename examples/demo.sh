@@ -6,19 +6,24 @@
 # written by the human (here: from the translation and the repaired file that lie beside the sources).
 set -euo pipefail
 
-examples=$(cd "$(dirname "$0")" && pwd)
-demo=${1:-$(dirname "$examples")/demo}
+cd "$(dirname "$0")/.."
+examples=examples
+demo=${1:-demo}
 rm -rf "$demo"
-mkdir -p "$demo"
+mkdir -p "$demo/.gigctl"
+books=$(cd "$demo/.gigctl" && pwd)
 
 # Books and settings of the demo's own; the model is the one in your cache.
-export GIGCTL_DATA_DIR="$demo/.gigctl/data" GIGCTL_CONFIG_DIR="$demo/.gigctl/config" GIGCTL_STATE_DIR="$demo/.gigctl/state"
+export GIGCTL_DATA_DIR="$books/data" GIGCTL_CONFIG_DIR="$books/config" GIGCTL_STATE_DIR="$books/state"
 export PAGER=cat
 
 bold() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi; }
 show() { bold "$*"; "$@"; }
-# Exit 1 is an answer ("a required check did not pass"), and 7 too ("only you can go on").
-answer() { bold "$*"; "$@" || { code=$?; [ $code = 1 ] || [ $code = 7 ] || exit $code; }; }
+# What is no success is an answer too: 1 a required check did not pass, 4 no agent could do it, 7 only you can go on.
+answer() {
+    bold "$*"
+    "$@" || case $? in 1 | 4 | 7) ;; *) exit 1 ;; esac
+}
 paragraph() { awk -v RS= -v n="$1" 'NR == n' "$2"; }
 
 # --- a contract, from French into English ---
@@ -29,7 +34,7 @@ answer gigctl run acme-1
 answer gigctl queue acme-1 --limit 5
 
 # The human edits: the title, always; and each block whose checks did not pass.
-for ref in acme-1.1 $(gigctl queue acme-1 | awk '/check / && $1 != "acme-1.1" {print $1}'); do
+for ref in acme-1.1 $(gigctl queue acme-1 | awk '/check |no agent/ && $1 != "acme-1.1" {print $1}'); do
     show gigctl show "$ref"
     bold "paragraph ${ref#acme-1.} of contract.en.md | gigctl edit $ref --from -"
     paragraph "${ref#acme-1.}" "$examples/contract/contract.en.md" | gigctl edit "$ref" --from - ||
@@ -58,7 +63,7 @@ git -C "$repository" -c user.name=acme -c user.email=acme@example.com commit --q
 show gigctl gig add -c acme "$examples/code/GIG.toml" --repo "$repository"
 answer gigctl run acme-2
 show gigctl show acme-2.1 --history
-if gigctl queue acme-2 | grep -q 'check '; then
+if gigctl queue acme-2 | grep -q 'check \|no agent'; then
     bold "gigctl edit acme-2.1 --from a folder with the repair"
     cp -R "$repository" "$demo/.gigctl/repaired"
     cp "$examples"/code/repaired/* "$demo/.gigctl/repaired"
