@@ -16,7 +16,11 @@ __all__ = ["ask", "find_named"]
 SHOWN_BYTES = 48_000
 """The most that the files of one request may have together, about 15,000 tokens."""
 WHOLE_BYTES = 6_000
-"""Up to here files are asked for whole, above it as blocks: see the trial in docs/architecture.md."""
+"""Up to here files are asked for whole, above it as blocks.
+
+On 16 small bugs, paired, the embedded model's first drafts passed 5 times asked for whole files and 4 times asked for
+blocks; asked for blocks it mostly answered with whole files all the same. Blocks spare the output of large files.
+"""
 _LISTED = 200
 _ANSWER_BYTES = 12_000
 _TESTS = ("test/*", "tests/*", "*/test/*", "*/tests/*", "test_*", "*/test_*", "*_test.*", "*.test.*", "*.spec.*")
