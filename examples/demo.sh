@@ -58,7 +58,7 @@ mkdir -p "$repository"
 cp "$examples"/code/repo/* "$repository"
 git -C "$repository" init --quiet
 git -C "$repository" add --all
-git -C "$repository" -c user.name=acme -c user.email=acme@example.com commit --quiet --message "Count the days of a rental"
+git -C "$repository" -c user.name=acme -c user.email=acme@example.com commit --quiet --message "Date the invoices"
 
 show gigctl gig add -c acme "$examples/code/GIG.toml" --repo "$repository"
 answer gigctl run acme-2

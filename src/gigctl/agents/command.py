@@ -72,7 +72,7 @@ class CommandAgent:
         if self.entry.is_local:
             raise PolicyError(
                 f"agent {name} is declared local, and without a sandbox its network can't be closed: {missing.reason}",
-                missing.hint,
+                missing.hint.partition(", or run it unprotected")[0],
             )
         if not self._unsafe:
             raise PolicyError(f"agent {name} runs a program, and no sandbox works here: {missing.reason}", missing.hint)

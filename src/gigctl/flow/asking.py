@@ -10,7 +10,7 @@ from pathlib import Path
 from gigctl.crafts.registry import get_craft
 from gigctl.ledger import attempts, clients, revisions, tasks
 from gigctl.ledger.store import Tx
-from gigctl.model import AskContext, CheckContext, CheckSpec, Evidence, Gig, Request, Task, Term, Verdict
+from gigctl.model import AskContext, Change, CheckContext, CheckSpec, Evidence, Gig, Request, Task, Term, Verdict
 from gigctl.records import AttemptRecord, GigRecord, RoundRecord, TaskRecord
 from gigctl.system.git.store import Store
 
@@ -31,12 +31,19 @@ def craft_task(tx: Tx, gig: GigRecord, task: TaskRecord, store: Path | None = No
     """`store` is our git store: with it, a task on a tree has the tree's files."""
     brief, context = tasks.get_texts(tx, task.id)
     content = tasks.get_input(tx, task.id, task.input_n)
-    tree = Store.open(store).read_files(content.base, largest=SHOWN_FILE) if store and content.base else ()
+    tree = _shown_tree(store, content.base) if store and content.base else ()
     return Task(
         ref=task.ref, craft=task.craft, input=content, brief=brief, name=task.name,
         source_language=gig.source_language, target_language=task.language, place=task.place, context=context,
         options=gig.options, checks=gig.checks, tree=tree,
     )  # fmt: skip
+
+
+def _shown_tree(store: Path, base: str) -> tuple[Change, ...]:
+    """A tree's files; what is too large to be shown is there without its bytes, so that nobody makes it anew."""
+    repository = Store.open(store)
+    large = tuple(Change(e.path, e.mode, None) for e in repository.list_tree(base) if e.size > SHOWN_FILE)
+    return repository.read_files(base, largest=SHOWN_FILE) + large
 
 
 def list_specs(gig: GigRecord, craft: str) -> tuple[CheckSpec, ...]:

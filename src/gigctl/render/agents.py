@@ -64,6 +64,11 @@ AGENT_COLUMNS = (
 )
 
 
+def _limits(entry: AgentEntry) -> list[tuple[str, int | None]]:
+    at_once, window = ("at once", entry.concurrency), ("tokens of context", entry.window)
+    return [("rpm", entry.rpm), ("tpm", entry.tpm), at_once, window]
+
+
 def render_agent(entry: AgentEntry, key: str) -> str:
     """All that is set, a line each."""
     rows = {
@@ -74,7 +79,7 @@ def render_agent(entry: AgentEntry, key: str) -> str:
         "key": key if entry.key else "",
         "local": "yes: nothing leaves this machine" if entry.is_local else "no",
         "price": _price(json_agent(entry, key)),
-        "limits": ", ".join(f"{value} {name}" for name, value in (("rpm", entry.rpm), ("tpm", entry.tpm)) if value),
+        "limits": ", ".join(f"{value} {name}" for name, value in _limits(entry) if value),
         "time-out": f"{entry.timeout:g} s",
         "headers": ", ".join(f"{name}={source}" for name, source in entry.headers.items()),
         "body": ", ".join(f"{name}={value!r}" for name, value in entry.body.items()),

@@ -11,7 +11,7 @@ from gigctl.insight.sheet import TaskSheet
 from gigctl.model import Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
 from gigctl.render.display import display, display_line
-from gigctl.render.figures import json_usd, render_due, render_seconds, render_usd
+from gigctl.render.figures import json_usd, render_count, render_due, render_seconds, render_usd
 from gigctl.render.terminal import Terminal
 
 __all__ = [
@@ -30,7 +30,10 @@ __all__ = [
 
 def json_check(verdict: Verdict) -> dict[str, Any]:
     evidence = [{"message": e.message, "part": e.part, "line": e.line, "column": e.column} for e in verdict.evidence]
-    return {"name": verdict.name, "verdict": verdict.outcome, "required": verdict.required, "evidence": evidence}
+    return {
+        "name": verdict.name, "verdict": verdict.outcome, "required": verdict.required, "evidence": evidence,
+        "unsandboxed": verdict.unsandboxed,
+    }  # fmt: skip
 
 
 def json_revision(revision: RevisionRecord) -> dict[str, Any]:
@@ -81,16 +84,19 @@ def json_queue(sheet: TaskSheet, item: QueueItem) -> dict[str, Any]:
 # --- lines ---
 
 
+_UNSANDBOXED = " (unsandboxed)"
+
+
 def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool = False) -> list[str]:
     """A line a finding; passed checks in one line, or a line each with `all_`."""
     lines = []
-    passed = [verdict.name for verdict in verdicts if verdict.passed]
+    passed = [f"{v.name}{_UNSANDBOXED if v.unsandboxed else ''}" for v in verdicts if v.passed]
     for verdict in verdicts:
         if verdict.passed and not all_:
             continue
         style = {"pass": "good", "fail": "bad"}.get(verdict.outcome, "odd")
         mark = terminal.styled(verdict.outcome, style if verdict.required or verdict.passed else "odd")
-        optional = "" if verdict.required else " (not required)"
+        optional = f"{'' if verdict.required else ' (not required)'}{_UNSANDBOXED if verdict.unsandboxed else ''}"
         messages = [_located(e.message, e.line) for e in verdict.evidence] or [""]
         lines += [f"{mark}  {display_line(verdict.name)}{optional}{': ' if m else ''}{m}" for m in messages]
     if passed and not all_:
@@ -123,8 +129,9 @@ def render_sheet(sheet: TaskSheet, terminal: Terminal, today: date, *, history: 
         parts += ["", "no draft yet"]
     if history:
         parts += ["", *_history(sheet, terminal)]
-    calls = len(sheet.attempts)
-    parts += ["", f"{calls} {'call' if calls == 1 else 'calls'}, {render_usd(sheet.cost)}"]
+    unpriced = sum(attempt.cost is None and attempt.reserved is None for attempt in sheet.attempts)
+    more = f" and {render_count(unpriced, 'call')} of unknown price" if unpriced else ""
+    parts += ["", f"{render_count(len(sheet.attempts), 'call')}, {render_usd(sheet.cost)}{more}"]
     return "\n".join(parts)
 
 
