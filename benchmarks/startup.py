@@ -30,7 +30,8 @@ def version(value: bool):
         raise typer.Exit
 app = typer.Typer(cls=Lazy, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 @app.callback(invoke_without_command=True)
-def main(version: bool = typer.Option(False, "--version", callback=version, is_eager=True)): pass
+def main(version: bool = typer.Option(False, "--version", callback=version, is_eager=True)):
+    pass
 app()
 """
 
@@ -42,7 +43,8 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 def queue(path: str):
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     rows = db.execute('''SELECT client.slug || '-' || gig.number || '.' || task.number, task.state, gig.due, task.name,
-      (SELECT group_concat(rv.name || ' ' || v.outcome, ', ') FROM revision_verdict rv JOIN verdict v USING (fingerprint)
+      (SELECT group_concat(rv.name || ' ' || v.outcome, ', ')
+        FROM revision_verdict rv JOIN verdict v USING (fingerprint)
         WHERE rv.revision = task.current AND rv.required AND v.outcome <> 'pass') AS failing
       FROM task JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
       WHERE task.state IN ('review', 'failed') ORDER BY gig.due, failing IS NULL, task.id''').fetchall()
@@ -86,7 +88,7 @@ def fill(home: Path, count: int) -> Path:
 def timed(argv: list[str], env: dict[str, str], *, on_pty: bool) -> float:
     begun = time.perf_counter()
     if not on_pty:
-        subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        subprocess.run(argv, env=env, capture_output=True, check=True)
         return time.perf_counter() - begun
     main, child = pty.openpty()
     process = subprocess.Popen(argv, env=env, stdin=child, stdout=child, stderr=child, close_fds=True)
