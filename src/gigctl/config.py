@@ -379,7 +379,7 @@ def _load_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: expected UTF-8, and byte {error.start} is not") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: no TOML: {str(error) or 'nested too deep'}", f"mend {path}") from error
 
 

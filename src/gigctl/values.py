@@ -215,7 +215,7 @@ def find_number(text: str, least: int = 0, most: int = 1_000_000) -> int | None:
 
 # RFC 5646, section 2.1: langtag and privateuse; the irregular grandfathered tags are obsolete and refused.
 _LANGTAG = re.compile(
-    r"(?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})"
+    r"(?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3})"
     r"(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?"
     r"(?P<variants>(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*)"
     r"(?P<extensions>(?:-[0-9a-wy-z](?:-[a-z0-9]{2,8})+)*)(?P<private>(?:-x(?:-[a-z0-9]{1,8})+)?)"
@@ -224,7 +224,10 @@ _PRIVATE_TAG = re.compile(r"x(?:-[a-z0-9]{1,8})+")
 
 
 def parse_language(text: str) -> str:
-    """A BCP 47 tag in its usual case: `fr`, `pt-BR`, `zh-Hant-TW`. Well-formed, not looked up."""
+    """A BCP 47 tag in its usual case: `fr`, `pt-BR`, `zh-Hant-TW`. Well-formed, not looked up.
+
+    A language of four letters or more is reserved or would have to be registered, and none is: it is a name (`french`).
+    """
     word = text.strip().lower().replace("_", "-")
     if _PRIVATE_TAG.fullmatch(word):
         return word

@@ -75,6 +75,8 @@ def load_spec(name: str, value: str | Mapping[str, Any] | None = None) -> CheckS
     """
     if isinstance(value, Mapping):
         return _from_table(name, value)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"[checks.{name}] expected a table, or a text, got {value!r}"[:200])
     if name in TABLE:
         return CheckSpec(name, name, _options(name, name, value or ""))
     if value is None:

@@ -36,6 +36,8 @@ def edit(
     words = references(refs) if source != "-" else refs
     if source is not None and len(words) > 1:
         raise UsageError("--from gives one revision: name one task")
+    if source is None and not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise UsageError("there is no terminal for an editor", "gigctl edit REF --from PATH, or --from -")
     made = []
     with open_desk() as desk:
         for word in words:
@@ -46,4 +48,5 @@ def edit(
                 made.append(edit_from(desk, word, path, sys.stdin.buffer.read() if path is None else None))
     lines = [line for r in made for line in (f"{r.ref}  by you", *render_checks(r.verdicts, out.terminal))]
     out.changed("revision", [json_revision(r) for r in made], "\n".join(lines), [r.ref for r in made])
-    out.next(f"gigctl sign {made[0].ref.partition('@')[0]}")
+    gated = next((r.ref for r in made if any(verdict.gates for verdict in r.verdicts)), None)
+    out.next(f"gigctl show {gated}" if gated else f"gigctl sign {made[0].ref.partition('@')[0]}")

@@ -65,7 +65,7 @@ def _agree(out: Output, sheet: Sheet, expect: int | None, *, refused: bool) -> N
     if sheet.whole and out.no_input:
         return
     try:
-        typed = out.ask(f"Sign {'it' if count == 1 else f'all {count}'}? Type {count}:", f"--expect {count}")
+        typed = out.ask(f"Sign {'it' if count == 1 else f'all {count}'}? Type {count}", f"--expect {count}")
     except UsageError:
         if sheet.whole:
             return

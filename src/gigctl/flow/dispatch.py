@@ -390,5 +390,7 @@ def _put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tu
             tasks.set_state(tx, task.id, "review")
         elif isinstance(end, Done) and end.why == "failed":
             tasks.set_state(tx, task.id, "failed")
-    verdicts = revisions.list_verdicts(tx, now.current_id) if now.current_id is not None else None
+    # What is told is what this round made, though a person's own text may stay what the task means.
+    told = revisions.find_last_draft(tx, task.id) or now.current_id
+    verdicts = revisions.list_verdicts(tx, told) if told is not None else None
     return attempts.cost_of_task(tx, task.id), verdicts or ()

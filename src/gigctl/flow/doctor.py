@@ -16,6 +16,7 @@ from typing import Literal
 
 from gigctl.config import load_agents, load_settings
 from gigctl.errors import GigctlError
+from gigctl.ledger.store import open_ledger
 from gigctl.paths import Paths
 from gigctl.system import proc, sandbox
 
@@ -96,6 +97,11 @@ def _ledger(paths: Paths, _: Mapping[str, str]) -> Finding:
             "ledger", "missing", f"{folder} is on {kind}, where SQLite's WAL can't work",
             "GIGCTL_DATA_DIR names a folder on a disk of this machine",
         )  # fmt: skip
+    if paths.ledger.exists():
+        try:
+            open_ledger(paths.data).close()
+        except GigctlError as error:
+            return Finding("ledger", "missing", error.message, error.hint)
     state = "there" if paths.ledger.exists() else "not begun"
     return Finding("ledger", "ok", f"{paths.ledger} ({state}{', ' + kind if kind else ''})")
 

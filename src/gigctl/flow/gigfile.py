@@ -84,7 +84,7 @@ def read_gig_file(text: str, folder: Path, origin: str) -> Wish:
         raise UsageError(f"{origin}: larger than a gig's file is ever ({LARGEST_FILE // 1024**2} MiB)")
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{origin}: no TOML: {error}", "docs/gigs.md shows a gig's file") from error
     reader = _Reader(origin)
     return replace(reader.read(table, folder), problems=tuple(reader.problems))

@@ -117,7 +117,9 @@ def _refuse_unready(tx: Tx, targets: Sequence[Target]) -> None:
     if found:
         lines = "; ".join(f"{task.ref} {why}" for task, why in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise WaitsForHuman(f"not signed: {lines}{more}", f"gigctl show {found[0][0].ref}")
+        begin = found[0][0]
+        verb = "run" if begin.current_id is None else "show"
+        raise WaitsForHuman(f"not signed: {lines}{more}", f"gigctl {verb} {begin.ref}")
 
 
 def _why_unready(tx: Tx, target: Target, together: set[int]) -> str:
@@ -136,6 +138,8 @@ def _why_unready(tx: Tx, target: Target, together: set[int]) -> str:
         return f"was rejected (@{revision.number})"
     if revision.input_n != task.input_n:
         return f"was made for an older source (@{revision.number}): redo or edit it"
+    if target.revision is None and rounds.is_asked_again(tx, task.id, revision.id):
+        return f"was asked for again after @{revision.number}: run it, or name {task.ref}@{revision.number}"
     if target.revision is None:
         others = [f"@{other.number}" for other in list_undecided(tx, task)]
         if others:

@@ -191,10 +191,10 @@ def _why_not(task: TaskRecord, round_: RoundRecord | None, step: Step, options: 
     """
     if task.held_until is not None:
         return "held"
-    if task.state == "failed" and not options.retry_failed:
+    others = round_ is None or round_.input_n != task.input_n or _asks_otherwise(round_, options)
+    if task.state == "failed" and not options.retry_failed and not (options.agents and others):
         return "failed before (--retry-failed asks again)"
     goes_on = isinstance(step, (Attempt, Assess)) or step in (Wait("unknown"), Review(YOURS))
-    others = round_ is None or round_.input_n != task.input_n or _asks_otherwise(round_, options)
     if task.state == "review" and not goes_on and not options.fresh and not (options.agents and others):
         return "waiting for you (gigctl queue)"
     return {"blocked": "waiting for another task", "signed": "signed", "cancelled": "cancelled"}.get(task.state, "")

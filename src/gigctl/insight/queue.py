@@ -89,6 +89,8 @@ def _review_reasons(row: WaitingRow) -> list[str]:
         return [] if row.last == "unknown" else ["yours to write"]
     if row.outdated:
         return ["its source changed"]
+    if row.asked_again:
+        return ["asked for again, and no new draft took its place"]
     if row.failing:
         return [f"check {row.failing}"]
     return ["ready to sign" if row.assessed else "to review"]

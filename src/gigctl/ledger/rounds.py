@@ -70,6 +70,16 @@ def find_last_round(tx: Tx, task: int) -> RoundRecord | None:
     return None if row is None else _read(tx, row)
 
 
+def is_asked_again(tx: Tx, task: int, revision: int) -> bool:
+    """Whether work was asked for once more after a revision was made: its round is open and newer than it."""
+    found = tx.value(
+        "SELECT 1 FROM round JOIN revision ON revision.id = ? WHERE round.task = ? AND round.open = 1"
+        " AND round.created > revision.created",
+        revision, task,
+    )  # fmt: skip
+    return found is not None
+
+
 def claim_slot(tx: Tx, slot: int, run: int) -> bool:
     """Leases a slot to a run: one statement, so that two processes can't both have it."""
     row = tx.find("UPDATE slot SET run = ? WHERE id = ? AND (run IS NULL OR run = ?) RETURNING id", run, slot, run)

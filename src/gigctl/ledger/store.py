@@ -365,6 +365,8 @@ def as_ledger_errors(path: Path) -> Iterator[None]:
         if hint is None:
             raise
         raise LedgerError(f"{path}: {error}", hint) from error
+    except UnicodeDecodeError as error:  # SQLite tells of a damaged name with the damage itself
+        raise LedgerError(f"{path} is damaged", _WAYS_OUT["malformed"]) from error
     except PermissionError as error:
         raise LedgerError(f"{error.filename or path} can't be written", _WAYS_OUT["readonly"]) from error
     except OSError as error:

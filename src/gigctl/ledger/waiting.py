@@ -21,6 +21,7 @@ SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.s
   CASE WHEN task.state <> 'review' THEN (SELECT a.outcome
     FROM slot JOIN round ON round.id = slot.round AND round.open JOIN attempt_slot l ON l.slot = slot.id
     JOIN attempt a ON a.id = l.attempt WHERE slot.task = task.id ORDER BY a.id DESC LIMIT 1) END,
+  EXISTS (SELECT 1 FROM round WHERE round.task = task.id AND open AND round.created > revision.created),
   CASE WHEN task.state <> 'ready' THEN ''
     ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END
 FROM task JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
@@ -32,7 +33,7 @@ WHERE task.state IN ('review', 'failed', 'ready') AND gig.state = 'open' AND gig
 class WaitingRow(NamedTuple):
     """The columns of the statement, in its order; `insight/queue.py` makes reasons and urgency of them.
 
-    `title` is the text of the gig's, `assessed` and `outdated` are 0 or 1, `agents` is a JSON list.
+    `title` is the text of the gig's, `assessed`, `outdated` and `asked_again` are 0 or 1, `agents` is a JSON list.
     """
 
     id: int
@@ -49,6 +50,7 @@ class WaitingRow(NamedTuple):
     failing: str
     held_up: int
     last: str | None
+    asked_again: int
     agents: str
 
 

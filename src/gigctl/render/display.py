@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["cell_width", "display", "display_line", "fit"]
+__all__ = ["cell_width", "display", "display_line", "escape_hidden", "fit"]
 
 _VISIBLE_CONTROLS = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
 _KEPT = "\n\t"
@@ -51,6 +51,23 @@ def display_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return display(text).replace("\n", "␤").replace("\t", "␉")
+
+
+def escape_hidden(json_text: str) -> str:
+    """JSON whose controls and hidden characters are JSON's own escapes: the same values, and nothing for a terminal."""
+    if json_text.isascii():
+        return json_text
+    return re.sub(_DANGEROUS, _json_escape, json_text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xD800 <= code <= 0xDFFF:
+        return found[0]  # a byte that is no UTF-8, which no JSON can carry: replaced where it is written
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
 def _visible(found: re.Match[str]) -> str:

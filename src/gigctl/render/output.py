@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from gigctl.render.display import display, display_line
+from gigctl.render.display import display, display_line, escape_hidden
 from gigctl.render.tables import Column, render_lines, render_table
 from gigctl.render.terminal import Terminal, ask, terminal_of
 
@@ -181,7 +181,7 @@ class Output:
 
 def _json_text(value: Any) -> str:
     """JSON on one line. A byte that is no UTF-8 can't stand in it: its surrogate becomes U+FFFD."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = escape_hidden(json.dumps(value, ensure_ascii=False, allow_nan=False))
     return text.encode("utf-8", "replace").decode() if _has_surrogate(text) else text
 
 

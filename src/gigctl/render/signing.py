@@ -42,7 +42,8 @@ def _summary(sheet: Sheet) -> str:
 def render_signed(sheet: Sheet) -> str:
     """`signed acme-1 (sha256 9f2c…41ab)`: the hash over all the revisions' hashes, for a glance."""
     if not sheet.items:
-        return f"signed before: {', '.join(sheet.signed_before[:8])}"
+        more = f" and {len(sheet.signed_before) - 8} more" if len(sheet.signed_before) > 8 else ""
+        return f"signed before: {', '.join(sheet.signed_before[:8])}{more}"
     gigs = list(dict.fromkeys(item.task.gig for item in sheet.items))
     names = [sheet.items[0].task.ref] if len(sheet.items) == 1 else gigs
     whole = hashlib.sha256("".join(item.revision.sha256 for item in sheet.items).encode()).hexdigest()
