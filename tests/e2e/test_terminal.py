@@ -212,7 +212,7 @@ def test_a_table_on_a_terminal_and_lines_in_a_pipe(home: Path) -> None:
 
 def test_ctrl_c(home: Path) -> None:
     editor = home / "editor"
-    editor.write_text("#!/bin/sh\necho editing\nsleep 30\n")
+    editor.write_text("#!/bin/sh\necho editing\nsleep 5\n")
     editor.chmod(0o755)
     child = on_terminal("config", "edit", home=home, env={"EDITOR": str(editor)})
     child.expect("editing")

@@ -138,12 +138,12 @@ def _why_unready(tx: Tx, target: Target, together: set[int]) -> str:
         return f"was rejected (@{revision.number})"
     if revision.input_n != task.input_n:
         return f"was made for an older source (@{revision.number}): redo or edit it"
-    if target.revision is None and rounds.is_asked_again(tx, task.id, revision.id):
-        return f"was asked for again after @{revision.number}: run it, or name {task.ref}@{revision.number}"
     if target.revision is None:
         others = [f"@{other.number}" for other in list_undecided(tx, task)]
         if others:
             return f"has undecided drafts {', '.join(others)}: name the revision, as in {task.ref}@{task.current}"
+    if target.revision is None and rounds.is_asked_again(tx, task.id, revision.id):
+        return f"was asked for again after @{revision.number}: run it, or name {task.ref}@{revision.number}"
     return ""
 
 

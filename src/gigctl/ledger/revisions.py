@@ -131,7 +131,8 @@ def find_last_draft(tx: Tx, task: int) -> int | None:
     found = tx.value(
         "SELECT revision.id FROM revision JOIN attempt_slot l ON l.attempt = revision.attempt"
         " JOIN slot ON slot.id = l.slot JOIN round ON round.id = slot.round AND round.open = 1"
-        " WHERE round.wanted = 'first' AND revision.task = ?1 AND round.task = ?1 ORDER BY revision.number DESC LIMIT 1",
+        " WHERE round.wanted = 'first' AND revision.task = ?1 AND round.task = ?1"
+        " ORDER BY revision.number DESC LIMIT 1",
         task,
     )
     return None if found is None else int(found)
