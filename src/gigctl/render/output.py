@@ -175,6 +175,9 @@ class Output:
         self.write(_json_text({"schemaVersion": SCHEMA_VERSION, "kind": kind, **body}) + "\n")
 
     def _error_line(self, text: str) -> None:
+        """After what was answered so far, where both go to one file or pipe."""
+        if self.stdout is not None:
+            self.stdout.flush()
         self.stderr.write(_encodable(f"{text}\n", self.stderr))
         self.stderr.flush()
 
