@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gigctl.checks.base import BadOption, fingerprint
 from gigctl.checks.registry import TABLE, get_check
-from gigctl.model import CheckContext, CheckSpec, Content
+from gigctl.model import REGULAR, Change, CheckContext, CheckSpec, Content
 from support.checking import run_check
 
 THERE = [name for name, module in TABLE.items() if util.find_spec(module)]
@@ -44,6 +44,38 @@ def test_the_protocol(name: str) -> None:
     assert check.HELP
     assert not check.HELP.endswith(".")
     assert isinstance(check.NEEDS_TREE, bool)
+
+
+FAILING = {
+    "empty": ("un mot", "", {}),
+    "ending": ("Il fait ce qu'il peut faire.", "He does what he", {}),
+    "json-schema": ("", "[]", {"schema": {"type": "object"}}),
+    "length": ("", "x", {"min": 2}),
+    "numbers": ("12", "some", {}),
+    "placeholders": ("{a}", "b", {}),
+    "regex": ("", "b", {"pattern": "a"}),
+    "repeated": ("", "no no no no no no", {}),
+    "spreadsheet-formula": ("", "=A1", {}),
+    "structure": ("a\n\nb", "a", {}),
+    "terms": ("", "x", {"required": ["prestataire"]}),
+    "untranslated": ("Le chat de la voisine est dans le jardin.", "Le chat de la voisine est dans le jardin.", {}),
+    "command": ("", "x", {"run": ["true"]}),
+    "compiles": ("", "", {}),
+}
+"""A source, a draft that fails (`error` for want of a tree), and the check's options."""
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_message_leaves_the_check_to_be_named_by_who_shows_it(name: str) -> None:
+    source, draft, options = FAILING[name]
+    content: str | Content = draft
+    if name == "compiles":
+        content = Content((Change("a.py", REGULAR, b"def"),), base="a" * 40)
+    verdict = run_check(name, content, options, source=source, source_language="fr", target_language="en")
+    assert verdict.outcome in ("fail", "error")
+    for found in verdict.evidence:
+        assert not found.message.casefold().startswith((name, name.rstrip("s"))), found.message
+        assert not found.message.endswith(".")
 
 
 @pytest.mark.parametrize("name", THERE)

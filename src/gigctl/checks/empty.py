@@ -26,12 +26,12 @@ def validate(options: Mapping[str, Any]) -> None:
 
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
     if not content.is_text:
-        return verdict(NAME, "pass") if content.changes else verdict(NAME, "fail", "empty: nothing was changed")
+        return verdict(NAME, "pass") if content.changes else verdict(NAME, "fail", "nothing was changed")
     text = content.text
     if not _is_visible(text) and (_is_visible(context.source) or not context.source):
-        return verdict(NAME, "fail", "empty: the draft has no visible character")
+        return verdict(NAME, "fail", "the draft has no visible character")
     if _has_words(context.source) and not any(map(str.isalnum, text)):
-        return verdict(NAME, "fail", "empty: the source has words, the draft has none")
+        return verdict(NAME, "fail", "the source has words, the draft has none")
     return verdict(NAME, "pass")
 
 

@@ -7,13 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gigctl.checks.base import verdict
-from gigctl.checks.languages import NO_FULL_STOP, STOP_MAY_GO, base_language
+from gigctl.checks.languages import (
+    NO_FULL_STOP,
+    STOP_MAY_GO,
+    base_language,
+    ends_with_valediction,
+    function_words,
+    never_last,
+)
 from gigctl.checks.options import check_keys, no_option
-from gigctl.checks.prose import at, excerpt, words
+from gigctl.checks.prose import at, excerpt, weight, words
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "ending"
-VERSION = 1
+VERSION = 2
 HELP = "the draft ends as the source does: not cut short, nothing added"
 NEEDS_TREE = False
 
@@ -26,6 +33,7 @@ _SENTENCE = frozenset({"stop", "ellipsis", "question", "exclamation"})
 _CLOSERS = " \t\r\n\u00a0\u202f\u200b\u200e\u200f\u061c*_~`\"'”’»«“„‘)]}>）」』】]\ufeff"
 # Quotes are no pairs: „…“, »…« and “…” turn each other round from language to language.
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
+_FULL_WIDTH = 0xFEE0  # from ASCII to the full-width form
 _INNER_STOP = re.compile(r"[.!?。！？](?=\s|\S*[\u3040-\u9fff])")
 _PREAMBLE = re.compile(
     r"""\s*[*_#"]{0,3}(?:
@@ -48,6 +56,14 @@ _NOTE_WORD = re.compile(
     r"note|n\. ?d\. ?t|remarque|anmerkung|hinweis|nota|explan|explic|примечани|ملاحظ|uwaga|warning|important",
     re.IGNORECASE,
 )
+_BRACKETS = (")", "]", "）")
+_LAST_WORD = re.compile(r"(?:^|[\s'’])([^\W\d_]+)['’]?$")
+_OTHER_LAST = frozenset({"at", "has", "from", "into", "set", "is", "be"})
+"""More words that pieces of sentences in English end with ("HEAD detached at")."""
+_PIECE = 3
+"""Words of a draft that is more than a label."""
+_SHORT = 7
+"""Words of a sentence that no output limit cuts."""
 _THINKING = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 
 
@@ -69,29 +85,50 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 
 def _added(source: str, draft: str) -> Iterator[Evidence]:
     if _PREAMBLE.match(draft) and not _PREAMBLE.match(source):
-        yield Evidence(f'ending: added before the text: "{excerpt(draft.strip(), 40)}"', None, 1, 1)
+        yield Evidence(f'"{excerpt(draft.strip(), 40)}" was added before the text: leave it out', None, 1, 1)
     last = draft.rfind("\n") + 1
     note = _NOTE.match(draft, last) or _NOTE.match(draft, max(draft.rfind(" (") + 1, draft.rfind(" [") + 1, last))
     if note and note.start() and not _NOTE_WORD.search(source):
-        yield at(f'ending: added after the text: "{excerpt(note.group(), 40)}"', draft, note.start())
+        yield at(f'"{excerpt(note.group(), 40)}" was added after the text: leave it out', draft, note.start())
     if draft.lstrip().startswith("```") and not source.lstrip().startswith("```"):
-        yield Evidence("ending: the draft is in a code fence, the source is not", None, 1, 1)
+        yield Evidence("the draft is in a code fence, the source is not: leave it out", None, 1, 1)
     if _THINKING.search(draft) and not _THINKING.search(source):
-        yield Evidence("ending: the draft has the model's thinking in it")
+        yield Evidence("the draft has the model's thinking in it: leave it out")
 
 
 def _cut(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
     wanted, there = _ending(source), _ending(draft)
-    if wanted != there and _is_cut(wanted, there, source, draft, context.target_language):
-        line = draft.count("\n") + 1
+    if word := _hanging(source, draft, context):
+        yield _at_end(f'the draft stops after "{word}": write it to its end', draft)
+    elif wanted != there and _is_cut(wanted, there, source, draft, context.target_language):
         tail = excerpt(draft[-30:].strip(), 30)
-        message = f'ending: the source ends with a {wanted or "word"}, the draft with "{tail}"'
-        yield Evidence(message, None, line, len(draft) - draft.rfind("\n") - 1)
-        return
-    for opening, closing in _PAIRS:
-        if source.count(opening) == source.count(closing) and draft.count(opening) > draft.count(closing):
-            yield at(f"ending: {opening} is opened and never closed", draft, draft.rfind(opening))
-            return
+        yield _at_end(f'the source ends with a {wanted}, the draft with "{tail}"', draft)
+    else:
+        for opening, closing in _PAIRS:
+            if source.count(opening) == source.count(closing) and draft.count(opening) > _closed(draft, closing):
+                yield at(f"{opening} is opened and never closed", draft, draft.rfind(opening))
+                return
+
+
+def _closed(text: str, closing: str) -> int:
+    """Closing brackets, full-width ones too: they are mixed with plain ones in Chinese."""
+    return text.count(closing) + text.count(chr(ord(closing) + _FULL_WIDTH))
+
+
+def _at_end(message: str, draft: str) -> Evidence:
+    return Evidence(message, None, draft.count("\n") + 1, len(draft) - draft.rfind("\n") - 1)
+
+
+def _hanging(source: str, draft: str, context: CheckContext) -> str:
+    """The draft's last word where another must follow it, and the source is no such piece of a sentence itself."""
+    found = _LAST_WORD.search(draft)
+    if found is None or found[1] not in never_last(context.target_language) or len(draft.split()) < _PIECE:
+        return ""
+    before = _LAST_WORD.search(source)
+    language = context.source_language
+    if before and before[1].casefold() in function_words(language) | never_last(language) | _OTHER_LAST:
+        return ""
+    return found[1]
 
 
 def _ending(text: str) -> str:
@@ -103,11 +140,31 @@ def _ending(text: str) -> str:
 
 
 def _is_cut(wanted: str, there: str, source: str, draft: str, language: str) -> bool:
+    if there == "" and ends_with_valediction(draft):
+        return False
     if wanted == "colon":
-        return there not in ("colon", "") or len(words(source)) >= 3
+        return there not in ("colon", "") or (len(words(source)) >= 3 and not _is_salutation(source, draft))
     if wanted not in _SENTENCE or there in _SENTENCE or base_language(language) in NO_FULL_STOP:
         return False
     if base_language(language) in STOP_MAY_GO and not _INNER_STOP.search(draft):
         return False  # of a sentence alone the stop is often left away there
     # Labels ("Edit…", "No.") lose their sign in translation; a sentence does not.
-    return len(words(source)) >= 4 and there != "semicolon"
+    return len(words(source)) >= 4 and there != "semicolon" and not _is_whole(source, draft)
+
+
+def _is_salutation(source: str, draft: str) -> bool:
+    """ "Dear Mr Smith:" is "Cher Monsieur," elsewhere."""
+    return (
+        draft.endswith(",") and len(words(source)) <= _SHORT and "\n" not in source and not _INNER_STOP.search(source)
+    )
+
+
+def _is_whole(source: str, draft: str) -> bool:
+    """Whether only the final sign was left out: a bracket is closed, the last word is the source's own (a name, a
+    placeholder), or a short sentence is all there. An output limit cuts long texts; docs/checks.md tells the cost.
+    """
+    if source.endswith(_BRACKETS) and draft.endswith(_BRACKETS):
+        return True  # "(as before.)": what was opened is closed
+    if draft.split()[-1].rstrip(_CLOSERS) == source.split()[-1].rstrip(_CLOSERS + ".!?…"):
+        return True
+    return len(words(source)) <= _SHORT and weight(draft) >= weight(source)

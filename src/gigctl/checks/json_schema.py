@@ -76,7 +76,7 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     try:
         return _say(schema_rules.find_errors(schema, content.text))
     except schema_rules.Unusable as error:
-        return verdict(NAME, "error", f"JSON: {error}")
+        return verdict(NAME, "error", str(error))
 
 
 @lru_cache(maxsize=64)
@@ -92,13 +92,13 @@ async def _run_in_child(schema: Any, text: str, seconds: float) -> Verdict:
     argv = [sys.executable, "-I", schema_rules.__file__]
     done = await run_async(argv, stdin=asked, timeout=seconds)
     if done.timed_out:
-        return verdict(NAME, "error", f"JSON: the schema took longer than {seconds:g} s: simplify its patterns")
+        return verdict(NAME, "error", f"the schema took longer than {seconds:g} s: simplify its patterns")
     if not done.ok:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        return verdict(NAME, "error", f"JSON: the validation ended with {done.code}: {excerpt(last)}")
+        return verdict(NAME, "error", f"the validation ended with {done.code}: {excerpt(last)}")
     answer = json.loads(done.stdout)
     if "error" in answer:
-        return verdict(NAME, "error", f"JSON: {answer['error']}")
+        return verdict(NAME, "error", answer["error"])
     return _say([(where, what) for where, what in answer["found"]])
 
 
@@ -106,7 +106,7 @@ def _say(found: list[schema_rules.Finding]) -> Verdict:
     if not found:
         return verdict(NAME, "pass")
     evidence = [
-        Evidence(f"JSON: {f'{excerpt(where)}: ' if where else ''}{excerpt(what, 200)}", excerpt(where) or None)
+        Evidence(f"{f'{excerpt(where)}: ' if where else ''}{excerpt(what, 200)}", excerpt(where) or None)
         for where, what in found
     ]
     return verdict(NAME, "fail", *evidence)

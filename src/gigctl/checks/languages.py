@@ -106,6 +106,45 @@ def function_words(tag: str) -> frozenset[str]:
     return frozenset(_FUNCTION_WORDS.get(base_language(tag), "").split())
 
 
+_NEVER_LAST = {
+    "en": "a an the and or of",
+    "fr": "le la les l des du de d au aux et ou à dans pour sur que qui par ce cette ces avec en",
+    "de": "der den dem des und oder eine einen einem einer eines im zum zur vom",
+    "es": "el los las un una del de y o u con para que en por al su sus",
+    "it": "il lo gli un una di del dei della delle al alla e o che da dal nel nella con per",
+    "pt": "o os um uma de do da dos das e ou em no na com para que por ao",
+    "nl": "de het een en of van voor met",
+    "pl": "i w z na do dla przez od lub oraz ze we przy jest",
+    "ru": "и в на с по для от из к при или не что со во",
+}
+
+
+@cache
+def never_last(tag: str) -> frozenset[str]:
+    """Words that want another after them: articles, and those prepositions and conjunctions that end no sentence."""
+    return frozenset(_NEVER_LAST.get(base_language(tag), "").split())
+
+
+_VALEDICTION = re.compile(
+    r"""(?:^|[.!?,\n]\s*)(?:
+      (?:yours\ (?:very\ )?(?:sincerely|faithfully|truly|respectfully)|(?:very\ )?(?:sincerely|respectfully)(?:\ yours)?
+        |(?:with\ )?(?:my\ |our\ )?(?:best|kind|kindest|warm|warmest)?\ ?(?:regards|wishes))
+    | (?:bien\ |très\ )?(?:cordialement|sincèrement|respectueusement)|bien\ à\ vous|(?:sincères\ )?salutations
+    | mit\ (?:freundlichen|besten|herzlichen)\ grü(?:ß|ss)en|hochachtungsvoll|(?:viele|beste|herzliche)\ grü(?:ß|ss)e
+    | (?:le\ saluda\ |muy\ )?(?:atentamente|cordialmente)|un\ (?:cordial|atento)\ saludo|(?:cordiales\ )?saludos
+    | (?:cordiali|distinti|migliori)\ saluti
+    | (?:atenciosamente|respeitosamente)|(?:com\ os\ )?(?:melhores\ )?cumprimentos
+    | met\ (?:vriendelijke|hartelijke)\ groet(?:en)?|hoogachtend | z\ (?:poważaniem|wyrazami\ szacunku)
+    | с\ (?:глубоким\ )?уважением | مع\ (?:خالص\ |فائق\ )?(?:التحية|الاحترام) | 敬具 | 此致 )\s*[,،，]?\s*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def ends_with_valediction(text: str) -> bool:
+    """Whether a letter's formula ends it ("Yours sincerely,"): one language's sentence is another's two words."""
+    return _VALEDICTION.search(text, max(0, len(text) - 80)) is not None
+
+
 _MONTHS = {
     "en": "jan feb mar apr may jun jul aug sep oct nov dec",
     "fr": "janv févr|fevr mars avr mai juin juil août|aout sept oct nov déc|dec",

@@ -95,7 +95,7 @@ def _compare(source: str, draft: str, context: CheckContext) -> list[Evidence]:
 
 def _say(item: Number, where: str) -> str:
     sign = "-" if item.readings[0].startswith("-") else ""
-    return f"number: {sign}{item.text} {where}"
+    return f"{sign}{item.text} {where}"
 
 
 def _unmatched(wanted: list[Number], there: list[Number]) -> tuple[list[Number], list[Number]]:
@@ -186,17 +186,17 @@ def _percents(wanted: list[Number], source: str, draft: str) -> list[Evidence]:
     item = next((item for item in wanted if is_percent(source, item)), None)
     if item is None or _PERCENT_WORD.search(draft):
         return []
-    return [at(f"percent: {item.text} % in the source, no percent in the draft", source, item.start)]
+    return [at(f"{item.text} % in the source, no percent in the draft", source, item.start)]
 
 
 def _currencies(source: str, draft: str) -> list[Evidence]:
     found = []
     for code in _signed_currencies(source):
         if not re.search(_CURRENCIES[code], draft, re.IGNORECASE):
-            found.append(Evidence(f"currency: {code} in the source, missing in the draft"))
+            found.append(Evidence(f"{code} in the source, missing in the draft"))
     for code in _signed_currencies(draft):
         if not re.search(_CURRENCIES[code], source, re.IGNORECASE):
-            found.append(Evidence(f"currency: {code} in the draft, not in the source"))
+            found.append(Evidence(f"{code} in the draft, not in the source"))
     return found
 
 

@@ -137,11 +137,11 @@ def _compare(source: str, draft: str) -> list[Evidence]:
         if key != "%%" and have[key] < need[key]:
             times = "" if need[key] == 1 else f" {need[key]} times"
             left = "missing in the draft" if not have[key] else f"{have[key]} times in the draft"
-            found.append(Evidence(f"placeholder: {excerpt(shown[key].text)}{times} in the source, {left}"))
+            found.append(Evidence(f"{excerpt(shown[key].text)}{times} in the source, {left}"))
     for item in _surplus(there, need):
-        found.append(at(f"placeholder: {excerpt(item.text)} in the draft, not in the source", draft, item.start))
+        found.append(at(f"{excerpt(item.text)} in the draft, not in the source", draft, item.start))
     if need["%%"] and not have["%%"] and "%" in draft.replace("%%", ""):
-        found.append(Evidence("placeholder: the percent sign is written %% in the source, % in the draft"))
+        found.append(Evidence("the percent sign is written %% in the source, % in the draft"))
     return found
 
 
@@ -166,10 +166,6 @@ def _compare_messages(source: str, draft: str) -> list[Evidence]:
     try:
         there = icu.parse(draft)
     except icu.BadMessage as error:
-        return [Evidence(f"placeholder: the draft is no ICU message: {error}")]
-    found = [
-        Evidence(f"placeholder: {{{item}}} in the source, missing in the draft") for item in wanted if item not in there
-    ]
-    return found + [
-        Evidence(f"placeholder: {{{item}}} in the draft, not in the source") for item in there if item not in wanted
-    ]
+        return [Evidence(f"the draft is no ICU message: {error}")]
+    found = [Evidence(f"{{{item}}} in the source, missing in the draft") for item in wanted if item not in there]
+    return found + [Evidence(f"{{{item}}} in the draft, not in the source") for item in there if item not in wanted]

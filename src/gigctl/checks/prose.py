@@ -62,6 +62,17 @@ def prose(text: str, *, markdown: bool) -> str:
     return blank(ADDRESS, text) if "/" in text or "@" in text or "www." in text else text
 
 
+_DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_DENSITY = 1.6
+"""How many more letters a sign of Chinese, Japanese or Korean stands for, beyond its own."""
+
+
+def weight(text: str) -> float:
+    """How long a text is in letters of an alphabet."""
+    text = text.strip()
+    return len(text) + (0 if text.isascii() else _DENSITY * len(_DENSE.findall(text)))
+
+
 def words(text: str) -> list[str]:
     """Runs of letters, with their apostrophes and hyphens."""
     return _WORD.findall(text)

@@ -74,13 +74,11 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     seconds = seconds_of(options.get("timeout", SECONDS))
     done = await run_async([sys.executable, "-I", "-S", str(_CHILD)], stdin=json.dumps(asked).encode(), timeout=seconds)
     if done.timed_out:
-        message = (
-            f"regex: {excerpt(options['pattern'])!r} took longer than {seconds:g} s: write it without nested repeats"
-        )
+        message = f"{excerpt(options['pattern'])!r} took longer than {seconds:g} s: write it without nested repeats"
         return verdict(NAME, "error", message)
     if not done.ok:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        return verdict(NAME, "error", f"regex: the search ended with {done.code}: {excerpt(last)}")
+        return verdict(NAME, "error", f"the search ended with {done.code}: {excerpt(last)}")
     found = _judge(options, parts, json.loads(done.stdout))
     return verdict(NAME, "fail", *found[:MAX_EVIDENCE]) if found else verdict(NAME, "pass")
 
@@ -91,10 +89,10 @@ def _judge(
     """Of several files one must match, none may."""
     pattern = excerpt(options["pattern"])
     if options.get("must", "match") == "match":
-        return [] if any(spans) else [Evidence(f"regex: nothing matches {pattern!r}")]
+        return [] if any(spans) else [Evidence(f"nothing matches {pattern!r}")]
     found = []
     for (part, text), span in zip(parts, spans, strict=True):
         if span is not None:
             met = excerpt(text[span[0] : span[1]], 40)
-            found.append(at(f'regex: "{met}" matches {pattern!r}, which must not be there', text, span[0], part))
+            found.append(at(f'"{met}" matches {pattern!r}, which must not be there', text, span[0], part))
     return found

@@ -43,7 +43,7 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 
 
 def _say(what: str, times: int) -> str:
-    return f'repeated: "{excerpt(what)}" comes {times} times, write it once'
+    return f'"{excerpt(what)}" comes {times} times, write it once'
 
 
 def _longest_loop(text: str) -> tuple[int, int, int]:

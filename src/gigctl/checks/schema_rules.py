@@ -23,9 +23,9 @@ def find_errors(schema: Any, text: str) -> list[Finding]:
     try:
         document = _load(text)
     except RecursionError:
-        return [("", "nested too deep")]
+        return [("", "the document is nested too deep")]
     except ValueError as error:
-        return [("", f"no JSON: {error}")]
+        return [("", f"the text is no JSON: {error}")]
     return _validate(schema, document)
 
 

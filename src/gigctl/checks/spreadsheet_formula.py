@@ -34,4 +34,4 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     if not _FORMULA.match(text) or _NUMBER.fullmatch(text):
         return verdict(NAME, "pass")
     shown = excerpt(text.lstrip(), 20) or "a tab"
-    return verdict(NAME, "fail", Evidence(f"formula: a spreadsheet would run a text that begins {shown!r}", None, 1, 1))
+    return verdict(NAME, "fail", Evidence(f"a spreadsheet would run a text that begins {shown!r}", None, 1, 1))

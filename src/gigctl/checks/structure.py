@@ -119,11 +119,9 @@ def _first_difference(wanted: list[Token], there: list[Token]) -> Evidence | Non
     counts = [Counter(kind for kind, nesting in tokens if nesting >= 0) for tokens in shape]
     for kind in [*counts[0], *counts[1]]:
         if counts[0][kind] != counts[1][kind]:
-            return Evidence(f"structure: {_count(counts[0][kind], kind)} in the source, {counts[1][kind]} in the draft")
+            return Evidence(f"{_count(counts[0][kind], kind)} in the source, {counts[1][kind]} in the draft")
     index = next(i for i, pair in enumerate(zip(*shape, strict=False)) if pair[0] != pair[1])
-    return Evidence(
-        f"structure: block {index + 1} is a {shape[0][index][0]} in the source, a {shape[1][index][0]} here"
-    )
+    return Evidence(f"block {index + 1} is a {shape[0][index][0]} in the source, a {shape[1][index][0]} here")
 
 
 def _inline(token: Token) -> Counter[tuple[str, str]]:
@@ -168,7 +166,7 @@ def _compare_counts(
             continue
         kind, value = item
         name = f'{kind} "{excerpt(value)}"' if value else kind
-        yield Evidence(f"structure: {name} {_times(need)} in the source, {_times(have)} in the draft", part, line)
+        yield Evidence(f"{name} {_times(need)} in the source, {_times(have)} in the draft", part, line)
 
 
 def _times(count: int) -> str:
@@ -182,7 +180,7 @@ def _compare_text(source: str, draft: str, context: CheckContext) -> Iterator[Ev
     wanted, there = (_outline(text) for text in (source, draft))
     for (kind, need), (_, have) in zip(wanted, there, strict=True):
         if need != have:
-            yield Evidence(f"structure: {_count(need, kind)} in the source, {have} in the draft")
+            yield Evidence(f"{_count(need, kind)} in the source, {have} in the draft")
     counts = [Counter(_verbatim(text)) for text in (source, draft)]
     yield from _compare_counts(counts[0], counts[1], None, None)
 

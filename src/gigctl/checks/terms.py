@@ -52,14 +52,14 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 def _find(text: str, options: Mapping[str, Any], context: CheckContext) -> Iterator[Evidence]:
     for term in options.get("required", ()):
         if not _inflected(term).search(text):
-            yield Evidence(f'term: "{excerpt(term)}" is required and missing')
+            yield Evidence(f'"{excerpt(term)}" is required and missing')
     for term in options.get("forbidden", ()):
         if found := _exact(term).search(text):
-            yield at(f'term: "{excerpt(found.group())}" is forbidden', text, found.start())
+            yield at(f'"{excerpt(found.group())}" is forbidden', text, found.start())
     for source, target in context.terms:
         met = _inflected(source).search(context.source) if source.strip() and target.strip() else None
         if met and not _inflected(target).search(text):
-            yield Evidence(f'term: "{excerpt(source)}" is "{excerpt(target)}" for this client')
+            yield Evidence(f'"{excerpt(source)}" is "{excerpt(target)}" for this client')
 
 
 @lru_cache(maxsize=4096)

@@ -55,7 +55,7 @@ def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
         return  # a variant of the same language may stay word for word
     common = function_words(context.source_language)
     if source.split() == draft.split() and _is_sentence(list(word_matches(plain_source)), common, _PLAIN_WORDS):
-        yield Evidence("untranslated: the draft is the source, word for word")
+        yield Evidence("the draft is the source, word for word")
         return
     left = list(_left_over(plain_source, plain_draft, common))
     yield from left
@@ -90,7 +90,7 @@ def _wrong_script(source: str, draft: str, context: CheckContext) -> Iterator[Ev
         text = word.group()
         if not text.isascii() and any(char not in known for char in foreign.findall(text)):
             yield at(
-                f'untranslated: "{excerpt(text)}" is not in the script of {context.target_language}',
+                f'"{excerpt(text)}" is not in the script of {context.target_language}',
                 draft,
                 word.start(),
             )
@@ -104,7 +104,7 @@ def _no_script(source: str, draft: str, context: CheckContext) -> Iterator[Evide
         return
     common = function_words(context.source_language)
     if _is_sentence(list(word_matches(source)), common, 4) and any(map(str.isalpha, draft)):
-        yield Evidence(f"untranslated: no letter of the draft is in the script of {context.target_language}")
+        yield Evidence(f"no letter of the draft is in the script of {context.target_language}")
 
 
 def _left_over(source: str, draft: str, common: frozenset[str]) -> Iterator[Evidence]:
@@ -126,7 +126,7 @@ def _left_over(source: str, draft: str, common: frozenset[str]) -> Iterator[Evid
         index = end + RUN - 1
         span = run[0].start(), run[-1].end()
         if _is_sentence(run, common, _WORDS_FOR_A_RUN) and not _inside(span, quoted):
-            yield at(f'untranslated: "{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
+            yield at(f'"{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
 
 
 def _inside(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:
@@ -152,4 +152,4 @@ def _wrong_language(draft: str, context: CheckContext) -> Iterator[Evidence]:
     ours = sum(word in mine - theirs for word in said)
     other = sum(word in theirs - mine for word in said)
     if other >= 4 and other > 3 * ours:
-        yield Evidence(f"untranslated: the draft reads as {context.source_language}, not {context.target_language}")
+        yield Evidence(f"the draft reads as {context.source_language}, not {context.target_language}")

@@ -11,9 +11,9 @@ import pytest
 from support.alarms import CHECKS, MUTATIONS, judge
 from support.catalogues import Pair, read_po
 
-MOST_ALARMS = {"untranslated": 0.002, "ending": 0.008}
+MOST_ALARMS = {"untranslated": 0.002, "ending": 0.003}
 """Share of the corpus; of the other checks 0.001. Each that is left was looked at, and is the translator's slip."""
-LEAST_CAUGHT = {"the end cut off": 0.5, "a sentence left as it was": 0.8, "a number dropped": 0.9}
+LEAST_CAUGHT = {"the end cut off": 0.6, "a sentence left as it was": 0.8, "a number dropped": 0.9}
 """By the check that it is for; of the other ways 0.92."""
 
 

@@ -16,9 +16,9 @@ from support.checking import messages, run_check
 
 def test_a_pattern_is_met_or_not() -> None:
     assert run_check("regex", "a b", {"pattern": "^a"}).passed
-    assert messages(run_check("regex", "b", {"pattern": "^a"})) == ["regex: nothing matches '^a'"]
+    assert messages(run_check("regex", "b", {"pattern": "^a"})) == ["nothing matches '^a'"]
     verdict = run_check("regex", "x\nfix TODO", {"pattern": "todo", "must": "not match", "flags": "i"})
-    assert messages(verdict) == ["regex: \"TODO\" matches 'todo', which must not be there"]
+    assert messages(verdict) == ["\"TODO\" matches 'todo', which must not be there"]
     assert (verdict.evidence[0].line, verdict.evidence[0].column) == (2, 5)
 
 
@@ -60,8 +60,8 @@ def test_a_schema_here_and_in_the_child(schema: dict[str, object]) -> None:
     assert run_check("json-schema", '{"id": 1}', {"schema": schema}).passed
     verdict = run_check("json-schema", '{"id": "1", "tags": [1]}', {"schema": schema})
     assert sorted(messages(verdict)) == [
-        "JSON: $.id: '1' is not of type 'integer'",
-        "JSON: $.tags[0]: 1 is not of type 'string'",
+        "$.id: '1' is not of type 'integer'",
+        "$.tags[0]: 1 is not of type 'string'",
     ]
 
 

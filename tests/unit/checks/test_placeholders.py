@@ -31,28 +31,28 @@ SAME = [
     ("{g, select, male {il} other {on}} {x}", "{g, select, male {he} other {they}} {x}"),
 ]
 OTHER = [
-    ("{name} est là", "It is there", "placeholder: {name} in the source, missing in the draft"),
-    ("Il est là", "{name} is there", "placeholder: {name} in the draft, not in the source"),
-    ("%d points", "%s points", "placeholder: %d in the source, missing in the draft"),
-    ("%s: %d", "%d: %s", "placeholder: %s in the source, missing in the draft"),
-    ("%(nom)s", "%(name)s", "placeholder: %(nom)s in the source, missing in the draft"),
-    ("{a} {a}", "{a}", "placeholder: {a} 2 times in the source, 1 times in the draft"),
-    ("%d%% fait", "%d% done", "placeholder: the percent sign is written %% in the source, % in the draft"),
-    ("{{ user }}", "{ user }", "placeholder: {{ user }} in the source, missing in the draft"),
+    ("{name} est là", "It is there", "{name} in the source, missing in the draft"),
+    ("Il est là", "{name} is there", "{name} in the draft, not in the source"),
+    ("%d points", "%s points", "%d in the source, missing in the draft"),
+    ("%s: %d", "%d: %s", "%s in the source, missing in the draft"),
+    ("%(nom)s", "%(name)s", "%(nom)s in the source, missing in the draft"),
+    ("{a} {a}", "{a}", "{a} 2 times in the source, 1 times in the draft"),
+    ("%d%% fait", "%d% done", "the percent sign is written %% in the source, % in the draft"),
+    ("{{ user }}", "{ user }", "{{ user }} in the source, missing in the draft"),
     (
         "{n, plural, one {# dans {d}} other {# dans {d}}}",
         "{n, plural, one {#} other {#}}",
-        "placeholder: {d} in the source, missing in the draft",
+        "{d} in the source, missing in the draft",
     ),
     (
         "{g, select, male {il} other {on}}",
         "{g, select, homme {he} other {they}}",
-        "placeholder: {g, select, male} in the source, missing in the draft",
+        "{g, select, male} in the source, missing in the draft",
     ),
     (
         "{n, plural, one {a} other {b}}",
         "{n, plural, one {a}}",
-        "placeholder: the draft is no ICU message: n, plural has no branch other",
+        "the draft is no ICU message: n, plural has no branch other",
     ),
 ]
 

@@ -17,18 +17,18 @@ SAME = [
     "```python\nx = 1\n```",
 ]
 OTHER = [
-    ("Un *mot* fort", "A strong word", "structure: emphasis once in the source, not in the draft"),
-    ("Un mot", "A **word**", "structure: strong not in the source, once in the draft"),
-    ("`a()` et `b()`", "`a()` and b()", 'structure: code "b()" once in the source, not in the draft'),
+    ("Un *mot* fort", "A strong word", "emphasis once in the source, not in the draft"),
+    ("Un mot", "A **word**", "strong not in the source, once in the draft"),
+    ("`a()` et `b()`", "`a()` and b()", 'code "b()" once in the source, not in the draft'),
     ("[ici](https://a.example/x)", "[here](https://a.example/y)", None),
     ("[ici](https://a.example/x)", "here", None),
     ("![p](p.png)", "[p](p.png)", None),
-    ("- un\n- deux", "- one", "structure: 2 list items in the source, 1 in the draft"),
-    ("## Titre", "### Title", "structure: 1 heading 2 in the source, 0 in the draft"),
-    ("un  \ndeux", "one two", "structure: line break once in the source, not in the draft"),
-    ("un<br>deux", "one two", 'structure: tag "br" once in the source, not in the draft'),
+    ("- un\n- deux", "- one", "2 list items in the source, 1 in the draft"),
+    ("## Titre", "### Title", "1 heading 2 in the source, 0 in the draft"),
+    ("un  \ndeux", "one two", "line break once in the source, not in the draft"),
+    ("un<br>deux", "one two", 'tag "br" once in the source, not in the draft'),
     ("| a | b |\n|---|---|\n| 1 | 2 |", "| a |\n|---|\n| 1 |", None),
-    ("un", "one\n\ntwo", "structure: 1 paragraph in the source, 2 in the draft"),
+    ("un", "one\n\ntwo", "1 paragraph in the source, 2 in the draft"),
     ("```\nx = 1\n```", "```\ny = 1\n```", None),
 ]
 
@@ -52,8 +52,8 @@ def test_references_are_the_documents() -> None:
     assert run_check("structure", "See [the page][doc] and [^1].", **known).passed
     lost = run_check("structure", "See the doc.", **known)
     assert messages(lost) == [
-        'structure: link to "https://example.org/doc" once in the source, not in the draft',
-        'structure: footnote "1" once in the source, not in the draft',
+        'link to "https://example.org/doc" once in the source, not in the draft',
+        'footnote "1" once in the source, not in the draft',
     ]
 
 
