@@ -21,7 +21,7 @@ from typer._click.exceptions import NoSuchOption
 from typer.core import TyperGroup, TyperOption
 
 from gigctl import __version__
-from gigctl.errors import ConfigError, GigctlError, Interrupted, TemporaryError, UsageError
+from gigctl.errors import ConfigError, DiskFull, GigctlError, Interrupted, TemporaryError, UsageError
 
 __all__ = ["COMMANDS", "main"]
 
@@ -136,7 +136,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if args is None else args)
     state: dict[str, Any] = {}
     code = _guarded(words, state)
-    code = _flushed(code, state)
+    code = _flushed(code, state, words)
     sys.exit(code)
 
 
@@ -218,10 +218,10 @@ def _machine_error(error: Exception) -> GigctlError | None:
     """What the machine refused, where nobody nearer could say it better."""
     if not isinstance(error, OSError):
         return None
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TemporaryError(what, "make room on the disk, then say it again: nothing that was recorded is lost")
+        return DiskFull.at(error.filename or "a file of gigctl's")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         return ConfigError(what, "gigctl doctor; GIGCTL_HOME names another folder for gigctl's files")
     return None
 
@@ -238,7 +238,7 @@ def _closed_pipe(state: dict[str, Any]) -> int:
     return TemporaryError.exit_code if output is not None and output.unfinished else 0
 
 
-def _flushed(code: int, state: dict[str, Any]) -> int:
+def _flushed(code: int, state: dict[str, Any], words: Sequence[str]) -> int:
     """The code after stdout was really written: a closed pipe and a full disk show only now."""
     try:
         sys.stdout.flush()
@@ -247,8 +247,14 @@ def _flushed(code: int, state: dict[str, Any]) -> int:
         return code or _closed_pipe(state)
     except OSError as error:
         _silence_stdout()
-        return code or _report(TemporaryError(f"the answer can't be written: {error.strerror}"), [])
+        return code or _report(_unwritten(error), words)
     return code
+
+
+def _unwritten(error: OSError) -> GigctlError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("the disk is full: the answer can't be written", "make room there, then say it again")
+    return TemporaryError(f"the answer can't be written: {error.strerror}", "say it again")
 
 
 def _silence_stdout() -> None:

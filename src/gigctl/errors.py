@@ -11,6 +11,7 @@ __all__ = [
     "AgentFailed",
     "BudgetError",
     "ConfigError",
+    "DiskFull",
     "GateError",
     "GigctlError",
     "Interrupted",
@@ -67,6 +68,16 @@ class LedgerError(GigctlError):
 
     exit_code = 3
     kind = "ledger"
+
+
+class DiskFull(LedgerError):
+    """Nothing more can be written. It does not go away by itself, so that it is no TemporaryError."""
+
+    @classmethod
+    def at(cls, path: object) -> DiskFull:
+        """Told of the file that can't be written."""
+        hint = "make room on that disk, then say it again: all that was recorded is kept"
+        return cls(f"the disk is full: {path} can't be written", hint)
 
 
 class AgentFailed(GigctlError):

@@ -56,7 +56,9 @@ class Writer:
                     try:
                         with tx.savepoint():
                             ends.append((done, change(tx), None))
-                    except Exception as error:  # noqa: BLE001  # it is its caller's
+                    except Exception as error:
+                        if tx.is_spoiled_by(error):
+                            raise
                         ends.append((done, None, error))
         except Exception as error:  # noqa: BLE001  # the whole group is undone, and each of its callers told
             ends = [(done, None, error) for _, done in group]

@@ -14,6 +14,7 @@ from gigctl.errors import (
     AgentFailed,
     BudgetError,
     ConfigError,
+    DiskFull,
     GigctlError,
     Interrupted,
     PolicyError,
@@ -39,7 +40,7 @@ from gigctl.flow.steps import (
     Wait,
     next_steps,
 )
-from gigctl.ledger import clients, gigs, limits, rounds, runs, tasks
+from gigctl.ledger import attempts, clients, gigs, limits, rounds, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, Part, Request
 from gigctl.records import GigRecord, RoundRecord, TaskRecord
@@ -276,13 +277,30 @@ def carry_out(
 
         collector = Collector(desk, run, options, rested, stopping)
         gc.freeze()
-        asyncio.run(collector.dispatch(_opened(desk, lane, options) for lane in _lanes(plan)))
+        try:
+            asyncio.run(collector.dispatch(_opened(desk, lane, options) for lane in _lanes(plan)))
+        except DiskFull as error:
+            raise _full(desk, run, result, error) from error
     with desk.ledger.reading() as tx:
         result.spent = runs.get_spent(tx, run.id)
     result.codes = collector.codes
     result.stopped = collector.stopped
     result.over_budget = collector.over_budget
     return result
+
+
+def _full(desk: Desk, run: runs.Run, result: RunResult, error: DiskFull) -> DiskFull:
+    """A full disk in the middle of a run: what is kept, what is not, and how it goes on."""
+    try:
+        with desk.ledger.reading() as tx:
+            lost = attempts.count_paid_in_flight(tx, run.id)
+    except GigctlError:
+        lost = 0  # not even that can be read now; the next run tells
+    said = f"{error.message}; {result.done} of {result.total} tasks are done, and each answer that was recorded is kept"
+    if lost:
+        said += f"; calls under way ({lost}) count as paid, and their answers are lost"
+    more = " (--retry-unknown asks again for what is lost)" if lost else ""
+    return DiskFull(said, f"make room on that disk, then {result.again}{more}")
 
 
 def _lanes(plan: Plan) -> list[list[Planned]]:

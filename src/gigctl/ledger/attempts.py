@@ -157,6 +157,13 @@ def _move_money(tx: Tx, run: int, gig: int, reserved: int, spent: int) -> None:
         tx.run("UPDATE gig SET reserved = reserved - ?, spent = spent + ? WHERE id = ?", reserved, spent, gig)
 
 
+def count_paid_in_flight(tx: Tx, run: int) -> int:
+    """A run's calls that have no end yet and are not free."""
+    return int(
+        tx.value("SELECT count(*) FROM attempt WHERE run = ? AND outcome IS NULL AND coalesce(reserved, 1) > 0", run)
+    )
+
+
 def mark_unknown(tx: Tx, run: int) -> None:
     """Calls that were in flight when their run died: whether they were paid is not known, their money stays spent."""
     for row in tx.rows("SELECT id, gig, reserved FROM attempt WHERE run = ? AND outcome IS NULL", run):

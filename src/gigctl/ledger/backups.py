@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gigctl.errors import LedgerError, TemporaryError, UsageError
 from gigctl.ledger import store
-from gigctl.ledger.store import FILE_NAME, Ledger, as_ledger_errors
+from gigctl.ledger.refusals import as_ledger_errors
+from gigctl.ledger.store import FILE_NAME, Ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import clock, locks
 

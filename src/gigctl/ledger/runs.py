@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import TracebackType
 
+from gigctl.errors import GigctlError
 from gigctl.ledger import attempts
 from gigctl.ledger.journal import record_event
 from gigctl.ledger.store import Ledger, Tx
@@ -24,17 +26,28 @@ class Run:
             record_event(tx, "run begun", run=self.id, max_cost=max_cost)
 
     def end(self) -> None:
-        """What it still leased or had in flight is released or unknown, as for a dead one; then it is over."""
-        with self._ledger.writing() as tx:
-            _put_in_order(tx, self.id)
-        self._lock.release()
+        """What it still leased or had in flight is released or unknown, as for a dead one; then it is over.
+
+        Where that can't be written the next run does it: this one's lock is let go all the same.
+        """
+        try:
+            with self._ledger.writing() as tx:
+                _put_in_order(tx, self.id)
+        finally:
+            self._lock.release()
         (runs_folder(self._ledger) / f"{self.id}.lock").unlink(missing_ok=True)
 
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.end()
+        except GigctlError:
+            if error is None:
+                raise  # else what came first is what is told
 
 
 def runs_folder(ledger: Ledger) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gigctl.errors import LedgerError, TemporaryError
+from gigctl.ledger.refusals import as_ledger_errors
 from gigctl.system import clock, locks
 
 Row = sqlite3.Row
@@ -80,10 +81,16 @@ class Tx:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK TO part")
-            self._connection.execute("RELEASE part")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
             raise
         self._connection.execute("RELEASE part")
+
+    def is_spoiled_by(self, error: BaseException) -> bool:
+        """Whether an error is the whole transaction's: SQLite itself undoes it where the disk is full, and what is then
+        written without one would be durable alone."""
+        return isinstance(error, sqlite3.OperationalError) or not self._connection.in_transaction
 
 
 class Ledger:
@@ -335,43 +342,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_WAYS_OUT = {
-    "readonly": "make the folder writable, or set GIGCTL_DATA_DIR to one that is",
-    "unable to open": "make the folder writable, or set GIGCTL_DATA_DIR to one that is",
-    "full": "free some room on the disk; nothing that was recorded is lost",
-    "malformed": "gigctl ledger restore BACKUP",
-    "not a database": "gigctl ledger restore BACKUP",
-    "disk I/O": "look at the disk, then gigctl ledger verify",
-}
-
-
-@contextlib.contextmanager
-def as_ledger_errors(path: Path) -> Iterator[None]:
-    """SQLite's words for what a user can mend become ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            raise TemporaryError(f"{path} is busy: another gigctl holds it", "try again") from error
-        hint = next((way for word, way in _WAYS_OUT.items() if word in text), None)
-        if hint is None:
-            raise
-        raise LedgerError(f"{path}: {text}", hint) from error
-    except sqlite3.DatabaseError as error:
-        hint = next((way for word, way in _WAYS_OUT.items() if word in str(error)), None)
-        if hint is None:
-            raise
-        raise LedgerError(f"{path}: {error}", hint) from error
-    except UnicodeDecodeError as error:  # SQLite tells of a damaged name with the damage itself
-        raise LedgerError(f"{path} is damaged", _WAYS_OUT["malformed"]) from error
-    except PermissionError as error:
-        raise LedgerError(f"{error.filename or path} can't be written", _WAYS_OUT["readonly"]) from error
-    except OSError as error:
-        if error.errno in (28, 122):  # no room, over quota
-            raise LedgerError(f"{path}: the disk is full", _WAYS_OUT["full"]) from error
-        if error.errno == 30:
-            raise LedgerError(f"{path}: the file system is read-only", _WAYS_OUT["readonly"]) from error
-        raise

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gigctl.errors import LedgerError, TemporaryError
+from gigctl.errors import DiskFull, LedgerError, TemporaryError
 from gigctl.ledger import store
+from gigctl.ledger.refusals import as_ledger_errors
 from gigctl.ledger.store import Ledger, open_ledger
 from gigctl.system import locks
 from support.books import behind, new_gig, outputs, python
@@ -303,13 +304,34 @@ def test_what_sqlite_finds_damaged_is_told(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("number", "words"), [(28, "full"), (122, "full"), (30, "read-only"), (5, None)])
 def test_what_the_machine_refuses(number: int, words: str | None, tmp_path: Path) -> None:
     error: type[Exception] = OSError if words is None else LedgerError
-    with pytest.raises(error, match=words), store.as_ledger_errors(tmp_path):
+    with pytest.raises(error, match=words), as_ledger_errors(tmp_path):
         raise OSError(number, os.strerror(number))
+
+
+def test_sqlite_has_other_words_for_a_full_disk(tmp_path: Path) -> None:
+    """Where there is room, they mean what they say."""
+    for code in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        with pytest.raises(LedgerError) as told, as_ledger_errors(tmp_path / "ledger.sqlite"):
+            raise error
+        assert isinstance(told.value, DiskFull) is (code == sqlite3.SQLITE_FULL)
+
+
+def test_a_change_that_fails_alone_and_one_that_spoils_the_group(ledger: Ledger) -> None:
+    with ledger.writing() as tx:
+        with pytest.raises(ValueError, match="mine"), tx.savepoint():
+            raise ValueError("mine")
+        assert not tx.is_spoiled_by(ValueError("mine"))
+        assert tx.is_spoiled_by(sqlite3.OperationalError("database or disk is full"))
+        with pytest.raises(sqlite3.OperationalError, match="no such savepoint"), tx.savepoint():
+            tx.run("ROLLBACK")  # as SQLite does where the disk is full
+        assert tx.is_spoiled_by(ValueError("undone"))
 
 
 def test_errors_that_nobody_foresaw_stay_bugs(tmp_path: Path) -> None:
     for kind in (sqlite3.OperationalError, sqlite3.DatabaseError):
-        with pytest.raises(kind, match="syntax"), store.as_ledger_errors(tmp_path):
+        with pytest.raises(kind, match="syntax"), as_ledger_errors(tmp_path):
             raise kind("syntax error")
 
 
@@ -376,5 +398,5 @@ def test_two_that_migrate_at_once_do_it_once(
 
 
 def test_a_file_that_may_not_be_written_is_told_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match="x can't be written"), store.as_ledger_errors(tmp_path):
+    with pytest.raises(LedgerError, match="x can't be written"), as_ledger_errors(tmp_path):
         raise PermissionError(13, "denied", "x")
