@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import References, command, references, verb
+from gigctl.commands.options import References, Yes, command, references, verb
 from gigctl.errors import UsageError
 from gigctl.flow.desk import open_desk
-from gigctl.flow.editing import edit_from, edit_in_editor
+from gigctl.flow.editing import Beside, edit_from, edit_in_editor
+from gigctl.render.display import display_line
+from gigctl.render.figures import render_count
 from gigctl.render.output import Output
-from gigctl.render.tasks import json_revision, render_checks
+from gigctl.render.tasks import json_revision, render_aside, render_checks
 
 app = verb()
+SHOWN = 5
+"""Files that are named of those that would be deleted."""
 
 
 @command(
@@ -31,22 +37,36 @@ def edit(
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|-", help="A file (of a tree: a folder), or stdin.")
     ] = None,
+    yes: Yes = False,
 ) -> None:
-    """Make a revision of your own, in $VISUAL or $EDITOR or from elsewhere; its checks are run."""
+    """Make a revision of your own, in $VISUAL or $EDITOR or from elsewhere; its checks are run.
+
+    The editor has the text, and below a line, which is ignored like all that follows it: the source, the checks that
+    did not pass, and the notes.
+    """
     words = references(refs) if source != "-" else refs
     if source is not None and len(words) > 1:
         raise UsageError("--from gives one revision: name one task")
     if source is None and not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
         raise UsageError("there is no terminal for an editor", "gigctl edit REF --from PATH, or --from -")
-    made = []
+    beside = Beside(render_aside, out.say) if sys.stdin.isatty() else None
     with open_desk() as desk:
-        for word in words:
-            if source is None:
-                made.append(edit_in_editor(desk, word, os.environ))
-            else:
-                path = None if source == "-" else Path(source)
-                made.append(edit_from(desk, word, path, sys.stdin.buffer.read() if path is None else None))
+        if source is None:
+            made = [edit_in_editor(desk, word, os.environ, beside) for word in words]
+        else:
+            path = None if source == "-" else Path(source)
+            data = sys.stdin.buffer.read() if path is None else None
+            made = [edit_from(desk, words[0], path, data, agree=partial(_agree, out, yes), warn=out.warn)]
     lines = [line for r in made for line in (f"{r.ref}  by you", *render_checks(r.verdicts, out.terminal))]
     out.changed("revision", [json_revision(r) for r in made], "\n".join(lines), [r.ref for r in made])
     gated = next((r.ref for r in made if any(verdict.gates for verdict in r.verdicts)), None)
     out.next(f"gigctl show {gated}" if gated else f"gigctl sign {made[0].ref.partition('@')[0]}")
+
+
+def _agree(out: Output, yes: bool, lacking: Sequence[str]) -> None:
+    """A folder that lacks files deletes them, which is meant or a mistake."""
+    named = ", ".join(display_line(path) for path in lacking[:SHOWN])
+    more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+    out.warn(f"the folder lacks {render_count(len(lacking), 'file')}, deleted by this edit: {named}{more}")
+    if not yes and not out.confirm(f"Delete {render_count(len(lacking), 'file')}?", "-y"):
+        raise UsageError("nothing was recorded")

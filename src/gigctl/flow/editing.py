@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from gigctl.errors import UsageError
+from gigctl.errors import GigctlError, UsageError
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
 from gigctl.flow.review import add_edit
+from gigctl.flow.scissors import Laid, find_text, lay_out, without_added_end
+from gigctl.insight.sheet import TaskSheet, load_sheet
 from gigctl.ledger import revisions, tasks
 from gigctl.model import Content
 from gigctl.records import RevisionRecord, TaskRecord
@@ -19,44 +22,71 @@ from gigctl.system import proc
 from gigctl.system.git.folder import check_out, collect_folder
 from gigctl.system.git.store import Store
 
-__all__ = ["edit_from", "edit_in_editor"]
+__all__ = ["Beside", "edit_from", "edit_in_editor"]
 
 
-def edit_from(desk: Desk, word: str, path: Path | None, stdin: bytes | None = None) -> RevisionRecord:
+Agree = Callable[[Sequence[str]], None]
+"""Is told the paths that a folder lacks and the draft has; raises where they are not meant to go."""
+
+
+def edit_from(
+    desk: Desk, word: str, path: Path | None, stdin: bytes | None = None, *, agree: Agree, warn: Callable[[str], None]
+) -> RevisionRecord:
     """A revision from elsewhere: a text's file (None: standard input), or a folder with the task's tree in it."""
     task, old = _load(desk, word)
     if not old.is_text:
-        return add_edit(desk, task, _from_folder(desk, old, path))
+        return add_edit(desk, task, _from_folder(desk, old, path, warn, agree))
     data = _read(path) if path is not None else stdin or b""
     return add_edit(desk, task, _text_content(data, old, str(path or "standard input")))
 
 
-def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str]) -> RevisionRecord:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a person sees beside the text: `render` makes it of a task's sheet, `tell` takes it, and warnings, where it
+    can't stand below the text itself."""
+
+    render: Callable[[TaskSheet], str]
+    tell: Callable[[str], None]
+
+
+def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Beside | None = None) -> RevisionRecord:
     """Opens the user's editor on the task's text, or on the changed files of its tree. What is written is kept where
     it can't be taken, and said."""
     task, old = _load(desk, word)
     argv = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi")
     folder = Path(tempfile.mkdtemp(prefix=f"gigctl-{task.ref}-"))
+    aside = _aside(desk, word, beside) if beside else ""
+    page = _lay_out(desk, old, folder, task, aside)
+    if beside and aside and page.laid is None:
+        beside.tell(aside)
     try:
-        files = _lay_out(desk, old, folder, task)
         begun = time.monotonic()
-        _open(argv, files, folder)
+        _open(argv, page.files, folder)
         seconds = time.monotonic() - begun
-        revision = add_edit(desk, task, _collect(desk, old, folder, files), seconds=seconds)
-    except UsageError as error:
+        content = _collect(desk, old, folder, page, beside.tell if beside else lambda _: None)
+        if task.current_id is None and content.sha256 == old.sha256:
+            raise UsageError(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from FILE takes any text")
+        revision = add_edit(desk, task, content, seconds=seconds)
+    except GigctlError as error:
         if "nothing was changed" in error.message:
             _remove(folder)
-        elif error.hint is None or str(folder) not in error.hint:
-            raise UsageError(error.message, f"what you wrote is in {folder}") from error
+        else:
+            error.hint = "; ".join(filter(None, (_kept(page, folder, task.ref), error.hint)))
         raise
     _remove(folder)
     return revision
 
 
-def _open(argv: list[str], files: list[Path], folder: Path) -> None:
+def _aside(desk: Desk, word: str, beside: Beside) -> str:
+    with desk.ledger.reading() as tx:
+        target = get_task(tx, word)
+    return beside.render(load_sheet(desk.ledger, target.task, target.revision))
+
+
+def _open(argv: list[str], files: Sequence[Path], folder: Path) -> None:
     code = proc.interactive([*argv, *map(str, files)], cwd=folder)
     if code != 0:
-        raise UsageError(f"{argv[0]} ended with {code}; nothing was recorded", f"what you wrote is in {folder}")
+        raise UsageError(f"{argv[0]} ended with {code}; nothing was recorded")
 
 
 def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
@@ -69,42 +99,77 @@ def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
         return task, revisions.get_content(tx, revisions.get_revision(tx, task, target.revision).id)
 
 
-def _lay_out(desk: Desk, old: Content, folder: Path, task: TaskRecord) -> list[Path]:
-    """The files to open: the text under the source's ending, or the changed files of the tree (none: the tree)."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The files to open, and what was laid out where there is one text with things below it."""
+
+    files: tuple[Path, ...]
+    laid: Laid | None = None
+
+
+def _lay_out(desk: Desk, old: Content, folder: Path, task: TaskRecord, aside: str) -> _Page:
+    """The text under the source's ending, or the changed files of the tree (none: the tree)."""
     if old.is_text:
         ending = Path(task.source).suffix if task.source else ".md"
         file = folder / f"{task.ref}{ending or '.txt'}"
-        file.write_bytes(old.changes[0].data or b"")
-        return [file]
+        draft = old.changes[0].data or b""
+        laid = lay_out(draft, aside, task.ref) if aside else None
+        file.write_bytes(laid.data if laid else draft)
+        return _Page((file,), laid)
     tree = folder / "tree"
     tree.mkdir()
     store = Store.open(desk.store)
     check_out(store, store.tree_of(old), tree)
-    return [tree / change.path for change in old.changes if change.data is not None] or [tree]
+    return _Page(tuple(tree / change.path for change in old.changes if change.data is not None) or (tree,))
 
 
-def _collect(desk: Desk, old: Content, folder: Path, files: list[Path]) -> Content:
-    if old.is_text:
-        return _text_content(_read(files[0]), old, str(files[0]))
-    return _from_folder(desk, old, folder / "tree")
+def _collect(desk: Desk, old: Content, folder: Path, page: _Page, warn: Callable[[str], None]) -> Content:
+    if not old.is_text:
+        return _from_folder(desk, old, folder / "tree", warn)
+    data = _read(page.files[0])
+    text = find_text(data, page.laid) if page.laid else data
+    if text is None:
+        raise UsageError("what is your text can't be told: the line >8 is gone or stands twice, and what was below it "
+                         "is still there; nothing was recorded")  # fmt: skip
+    return _text_content(text, old, str(page.files[0]))
 
 
-def _from_folder(desk: Desk, old: Content, path: Path | None) -> Content:
+def _kept(page: _Page, folder: Path, ref: str) -> str:
+    """Where that is what was written, and how it is taken: the text alone, where it can be told."""
+    if page.laid is None:
+        return f"what you wrote is in {folder}"
+    file = page.files[0]
+    data = file.read_bytes() if file.exists() else b""
+    text = find_text(data, page.laid)
+    if text is None:
+        return f"delete what is not your text from {file}, then gigctl edit {ref} --from {file}"
+    file.write_bytes(text)
+    return f"what you wrote is in {file}: gigctl edit {ref} --from {file}"
+
+
+def _from_folder(
+    desk: Desk, old: Content, path: Path | None, warn: Callable[[str], None], agree: Agree | None = None
+) -> Content:
     if path is None or not path.is_dir():
         raise UsageError(f"{path or 'standard input'} is no folder: a change to a tree is taken from one", "--from DIR")
     assert old.base is not None  # noqa: S101
-    return collect_folder(Store.open(desk.store), path, old.base).content
+    found = collect_folder(Store.open(desk.store), path, old.base)
+    for one in found.left_out:
+        warn(f"left out: {one.path} {one.why}")
+    before = {change.path for change in old.changes if change.data is None}
+    lacking = [change.path for change in found.content.changes if change.data is None and change.path not in before]
+    if lacking and agree is not None:
+        agree(lacking)
+    return found.content
 
 
 def _text_content(data: bytes, old: Content, name: str) -> Content:
     """A final newline that an editor adds, where the text had none, is the editor's and not the human's."""
+    data = without_added_end(data, old.changes[0].data or b"")
     try:
-        text = data.decode("utf-8")
+        return Content.of_text(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is no UTF-8 (byte {error.start})", "save it as UTF-8") from error
-    if text.endswith("\n") and not old.text.endswith("\n"):
-        text = text.removesuffix("\n").removesuffix("\r")
-    return Content.of_text(text)
 
 
 def _read(path: Path) -> bytes:

@@ -19,6 +19,7 @@ __all__ = [
     "json_queue",
     "json_revision",
     "json_task",
+    "render_aside",
     "render_checks",
     "render_sheet",
     "render_why",
@@ -144,6 +145,28 @@ def _draft(sheet: TaskSheet, terminal: Terminal) -> list[str]:
     if sheet.content.is_text:
         return [title, display(sheet.content.text)]
     return [title, *(f"{'deleted ' if c.data is None else ''}{display_line(c.path)}" for c in sheet.content.changes)]
+
+
+def render_aside(sheet: TaskSheet) -> str:
+    """What a person who writes wants to see beside the text: brief, source, what did not pass, what was said of it."""
+    ref, shown = sheet.task.ref, sheet.shown
+    source = sheet.input.text if sheet.input.is_text else ""
+    failed = [verdict for verdict in shown.verdicts if not verdict.passed] if shown else []
+    pieces = {
+        f"brief of {ref}": display(sheet.brief) if sheet.brief != source else "",
+        f"source of {ref}": display(source),
+        f"checks of {shown.ref if shown else ref} that did not pass": "\n".join(render_checks(failed, Terminal())),
+        f"notes on {ref}": "\n".join(_notes(sheet)),
+    }
+    return "\n\n".join(f"# {name}\n{text.rstrip()}" for name, text in pieces.items() if text.strip())
+
+
+def _notes(sheet: TaskSheet) -> list[str]:
+    """The notes of `redo` and `reject`, and others that go along with the last round."""
+    said = [d for d in sheet.decisions if d.kind in ("redo", "reject") and d.note]
+    told = {decision.note for decision in said}
+    lines = [f"{d.kind}{f' @{d.revision}' if d.revision else ''}: {display(d.note)}" for d in said]
+    return lines + [display(note) for note in (sheet.round.notes if sheet.round else ()) if note not in told]
 
 
 def _history(sheet: TaskSheet, terminal: Terminal) -> list[str]:
