@@ -6,12 +6,15 @@ currency, an agent's whole picodollars (1e-12 USD), so that any price per millio
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import partial
 from pathlib import Path
 
 from gigctl.errors import UsageError
@@ -90,7 +93,9 @@ def parse_currency(text: str) -> str:
 
 def parse_money(text: str, currency: str) -> Money:
     """`120`, `120.00`, `120EUR`; without a code it is `currency`'s."""
-    number, code = _amount(text, f"an amount like 120, 120.00 or 120{currency}")
+    number, code = _amount(
+        text, f"an amount like 120, 120.00 or 120{currency}", lambda form: parse_money(form, currency)
+    )
     code = parse_currency(code or currency)
     decimals = decimals_of(code)
     return Money(_scaled(number, decimals, text, f"{code} has {decimals or 'no'} decimals"), code)
@@ -101,7 +106,7 @@ def parse_usd(text: str, rates: Mapping[str, Decimal] | None = None) -> int:
 
     What a rate leaves over is cut off: a cap is never widened.
     """
-    number, code = _amount(text, "an amount of USD like 5 or 0.50")
+    number, code = _amount(text, "an amount of USD like 5 or 0.50", lambda form: parse_usd(form, rates))
     if code in (None, "USD"):
         return _scaled(number, 12, text, "USD has at most 12 decimals here")
     rate = (rates or {}).get(parse_currency(code or ""))
@@ -115,7 +120,7 @@ def parse_usd(text: str, rates: Mapping[str, Decimal] | None = None) -> int:
 
 def parse_price(text: str) -> int:
     """Picodollars per token of a price in USD per million tokens: `0.15` is 150000."""
-    number, code = _amount(text, "USD per million tokens, like 0.15")
+    number, code = _amount(text, "USD per million tokens, like 0.15", parse_price)
     if code not in (None, "USD"):
         raise BadValue(f"{text!r}: prices of agents are in USD per million tokens")
     return _scaled(number, 6, text, "a price per million tokens has at most 6 decimals")
@@ -144,11 +149,61 @@ def decimal_text(units: int, decimals: int, least: int = 2) -> str:
     return f"{sign}{whole}.{fraction}" if fraction else sign + whole
 
 
-def _amount(text: str, expected: str) -> tuple[str, str | None]:
+def _amount(text: str, expected: str, read: Callable[[str], object]) -> tuple[str, str | None]:
+    """The number and the currency's code; where it is written otherwise, the error says how `read` would take it."""
     found = _AMOUNT.fullmatch(text.strip(" "))
     if found is None or not text.isascii():
-        raise BadValue(f"{text!r} is no amount: expected {expected}")
+        raise BadValue(f"{text[:40]!r} is no amount: {_way_out(_amounts_meant(text), read, expected)}")
     return found["number"], found["currency"]
+
+
+def _way_out(forms: Iterable[str], read: Callable[[str], object], expected: str) -> str:
+    """`write 60.50`: those of the forms that are values, else what is expected."""
+    good = []
+    for form in forms:
+        with contextlib.suppress(BadValue):
+            read(form)
+            good.append(form)
+    return f"write {' or '.join(good)}" if good else f"expected {expected}"
+
+
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₽": "RUB", "₹": "INR", "zł": "PLN", "euro": "EUR",
+          "euros": "EUR", "dollar": "USD", "dollars": "USD", "us$": "USD", "chf.": "CHF", "fr.": "CHF"}  # fmt: skip
+_MEANT = re.compile(r"(?P<before>[^\d.,]*?)\+?(?P<number>[\d.,]*\d[\d.,]*)(?:-|—|–)?(?P<after>[^\d.,]*\.?)")
+_BETWEEN = re.compile(r"(?<=\d)[\s_'’](?=\d{3})")
+_LONGEST = 40
+
+
+def _amounts_meant(text: str) -> list[str]:
+    """How `120€`, `60,50` or `EUR 1.234,50` are written here; two forms of `1,234`, which is read both ways."""
+    found = _MEANT.fullmatch(_BETWEEN.sub("", text.strip())) if len(text) <= _LONGEST else None
+    if found is None:
+        return []
+    words = [word for word in (found["before"].strip(), found["after"].strip()) if word]
+    if len(words) > 1:
+        return []
+    code = _SIGNS.get(words[0].casefold(), words[0].upper()) if words else ""
+    digits = "".join(str(unicodedata.decimal(char)) if char.isdigit() else char for char in found["number"])
+    forms = [_plain(form) + code for form in _unseparated(digits)]
+    return [form for form in forms if form.isascii() and _AMOUNT.fullmatch(form)]
+
+
+def _unseparated(number: str) -> list[str]:
+    """A number without what separates its thousands: of `.` and `,` the last is the decimal sign."""
+    parts = re.split(r"[.,]", number)
+    signs = re.findall(r"[.,]", number)
+    if len(signs) == 1:
+        decimal = ".".join(parts)
+        grouped = signs == [","] and len(parts[1]) == 3 and 1 <= len(parts[0]) <= 3
+        return [*([] if not grouped else ["".join(parts)]), decimal]
+    if len(set(signs)) == 2 and signs.count(signs[-1]) == 1:
+        return ["".join(parts[:-1]) + "." + parts[-1]]
+    return ["".join(parts)] if all(len(part) == 3 for part in parts[1:]) else []
+
+
+def _plain(number: str) -> str:
+    whole, _, fraction = number.partition(".")
+    return (whole or "0") + (f".{fraction}" if fraction else "")
 
 
 def _scaled(number: str, decimals: int, text: str, limit: str) -> int:
@@ -179,7 +234,9 @@ def parse_date(text: str, *, today: date) -> date:
             raise BadValue(f"{text!r} is no date: {error}") from error
     days = _days_ahead(word, today)
     if days is None:
-        raise BadValue(f"{text!r} is no date: expected 2026-12-01, fri, tomorrow or +3d")
+        read = partial(parse_date, today=today)
+        expected = "2026-12-01, fri, tomorrow or +3d"
+        raise BadValue(f"{text[:40]!r} is no date: {_way_out(_dates_meant(word, today), read, expected)}")
     return today + timedelta(days=days)
 
 
@@ -192,6 +249,46 @@ def _days_ahead(word: str, today: date) -> int | None:
         if word in (name, name[:3]):
             return (weekday - today.weekday() - 1) % 7 + 1
     return None
+
+
+_DAY_FIRST = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})(?:\2([0-9]{4}|[0-9]{2})?)?")
+_YEAR_FIRST = re.compile(r"([0-9]{4})[./-]?([0-9]{1,2})[./-]?([0-9]{1,2})")
+_NAMED = re.compile(
+    r"(?:([0-9]{1,2})(?:\.|st|nd|rd|th)?(?: of)? )?([a-z]{3,9})\.?(?: ([0-9]{1,2})(?:st|nd|rd|th)?)?(?:,? ([0-9]{4}))?"
+)
+_COUNTED = re.compile(r"(?:in )?\+?([0-9]{1,4}) ?(d|day|w|week)s?")
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+           "december")  # fmt: skip
+
+
+def _dates_meant(word: str, today: date) -> list[str]:
+    """How `27.11.2026`, `11/27`, `27 Nov` or `in 3 days` are written here; two forms where day and month may change."""
+    if found := _COUNTED.fullmatch(word):
+        return [f"+{found[1]}{found[2][0]}"]
+    if word.startswith(("next ", "on ")):
+        rest = word.split(" ", 1)[1]
+        return [rest] if _days_ahead(rest, today) else []
+    if found := _YEAR_FIRST.fullmatch(word):
+        return [f"{found[1]}-{found[2]:0>2}-{found[3]:0>2}"]
+    if found := _DAY_FIRST.fullmatch(word):
+        pairs = [(found[1], found[3])] + [(found[3], found[1])] * (found[2] == "/" and found[1] != found[3])
+        return [_date_meant(day, month, found[4], today) for day, month in pairs]
+    if (found := _NAMED.fullmatch(word)) and (month := _month(found[2])) and (day := found[1] or found[3]):
+        return [_date_meant(day, str(month), found[4], today)]
+    return []
+
+
+def _date_meant(day: str, month: str, year: str | None, today: date) -> str:
+    """The next such day where no year is named."""
+    text = f"{int(month):02}-{int(day):02}"
+    if year:
+        return f"{2000 + int(year) if len(year) == 2 else year}-{text}"
+    return f"{today.year + (text < f'{today:%m-%d}')}-{text}"
+
+
+def _month(word: str) -> int:
+    """1 to 12 of a name's beginning, 0 where it is none."""
+    return next((n for n, name in enumerate(_MONTHS, 1) if name.startswith(word)), 0)
 
 
 def parse_duration(text: str) -> int:
@@ -223,6 +320,16 @@ _LANGTAG = re.compile(
 _PRIVATE_TAG = re.compile(r"x(?:-[a-z0-9]{1,8})+")
 
 
+_NAMES = {
+    "arabic": "ar", "chinese": "zh", "czech": "cs", "danish": "da", "deutsch": "de", "dutch": "nl", "english": "en",
+    "español": "es", "finnish": "fi", "français": "fr", "francais": "fr", "french": "fr", "german": "de", "greek": "el",
+    "hindi": "hi", "italian": "it", "italiano": "it", "japanese": "ja", "korean": "ko", "norwegian": "nb",
+    "polish": "pl", "polski": "pl", "portuguese": "pt", "português": "pt", "russian": "ru", "spanish": "es",
+    "swedish": "sv", "turkish": "tr", "ukrainian": "uk",
+}  # fmt: skip
+"""Names that people write for a tag, the commonest."""
+
+
 def parse_language(text: str) -> str:
     """A BCP 47 tag in its usual case: `fr`, `pt-BR`, `zh-Hant-TW`. Well-formed, not looked up.
 
@@ -233,7 +340,9 @@ def parse_language(text: str) -> str:
         return word
     found = _LANGTAG.fullmatch(word)
     if found is None:
-        raise BadValue(f"{text!r} is no language: expected a BCP 47 tag like fr, pt-BR or zh-Hant")
+        meant = _NAMES.get(word)
+        way_out = f"write {meant}" if meant else "expected a BCP 47 tag like fr, pt-BR or zh-Hant"
+        raise BadValue(f"{text[:40]!r} is no language: {way_out}")
     out = found["language"]
     if found["script"]:
         out += "-" + found["script"].capitalize()
