@@ -18,27 +18,19 @@ from gigctl.agents.base import Agent, AgentError
 from gigctl.agents.registry import agent_version_hash, open_agent
 from gigctl.crafts.base import MalformedAnswer
 from gigctl.crafts.registry import get_craft
-from gigctl.errors import (
-    AgentFailed,
-    BudgetError,
-    ConfigError,
-    GateError,
-    GigctlError,
-    PolicyError,
-    TemporaryError,
-    WaitsForHuman,
-)
+from gigctl.errors import BudgetError, ConfigError, GigctlError, PolicyError
 from gigctl.flow import asking, checking, policy, work
 from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, load_situation
 from gigctl.flow.pool import GRACE_SECONDS, Pool, Writer
+from gigctl.flow.resting import Rested, codes_of, find_reason, put_to_rest
 from gigctl.flow.settling import settle_draft, settle_failure
-from gigctl.flow.steps import STOPPED, YOURS, Assess, Attempt, Done, Review, Step, Wait, next_steps
-from gigctl.ledger import attempts, clients, gigs, limits, revisions, rounds, runs, tasks
+from gigctl.flow.steps import STOPPED, Assess, Attempt, Step, Wait, next_steps
+from gigctl.ledger import attempts, clients, gigs, limits, rounds, runs, tasks
 from gigctl.ledger.attempts import NoRoom
 from gigctl.ledger.runs import Run
 from gigctl.ledger.store import Tx
-from gigctl.model import AgentEntry, Content, Draft, Request, Verdict
+from gigctl.model import AgentEntry, Content, Draft, Request
 from gigctl.records import GigRecord, TaskRecord
 
 __all__ = ["Collector", "Rested", "RunOptions", "Waits"]
@@ -78,17 +70,6 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Rested:
-    """A task on which a run has nothing more to do: what it waits for, and what a person should know of it."""
-
-    ref: str
-    end: Step
-    verdicts: tuple[Verdict, ...] = ()
-    reason: str = ""
-    spent: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class _Later:
     """Not now: again in so many seconds."""
 
@@ -123,6 +104,7 @@ class Collector:
         self._held: dict[str, float] = {}  # agent → until when (monotonic)
         self._broke: dict[int, str] = {}  # task → the cap that it has reached
         self._all_broke = ""
+        self._elsewhere: list[int] | None = []  # tasks that another run works on, to be looked at once more; None: now
         self._stack = AsyncExitStack()
         self._pool: Pool[int] = Pool(self.options.jobs, self._drive, self.stopping, self.options.waits.grace)
 
@@ -130,6 +112,9 @@ class Collector:
         """Until all tasks are at rest, or the user stops it. Each lane of task ids has its own workers."""
         async with self._stack:
             await self._pool.run(lanes)
+            again, self._elsewhere = self._elsewhere or [], None
+            if again:
+                await self._pool.run([again])
             self._writer.flush()
         if self._pool.interrupted:
             self.codes.add(130)
@@ -142,6 +127,9 @@ class Collector:
         while True:
             situation = self._look(task_id)
             steps = next_steps(situation.task_facts, situation.round_facts)
+            if steps[0] == Wait("leased") and self._elsewhere is not None:
+                self._elsewhere.append(task_id)
+                return
             if not isinstance(steps[0], (Attempt, Assess)):
                 await self._rest(situation, steps[0], self._broke.get(task_id) or self._all_broke or reason)
                 return
@@ -175,8 +163,11 @@ class Collector:
     async def _rest(self, situation: Situation, end: Step, reason: str) -> None:
         """Writes the state in which the task waits, and tells."""
         task = situation.task
-        spent, verdicts = await self._writer.commit(lambda tx: _put_to_rest(tx, task, end, self.run.id))
-        self.codes |= _codes(end, verdicts)
+        if isinstance(end, Wait) and not reason:
+            with self.desk.ledger.reading() as tx:
+                reason = find_reason(tx, situation, end, self.run.id)
+        spent, verdicts = await self._writer.commit(lambda tx: put_to_rest(tx, task, end, self.run.id))
+        self.codes |= codes_of(end, verdicts)
         self.told(Rested(task.ref, end, verdicts, reason, spent))
 
     # --- one call ---
@@ -360,37 +351,7 @@ class Collector:
         await self._writer.commit(lambda tx: checking.record_verdicts(tx, task.id, step.revision, verdicts))
 
 
-def _codes(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
-    """The exit codes that a task at rest adds to the run's."""
-    if isinstance(end, Review):
-        if end.why == YOURS:
-            return {WaitsForHuman.exit_code}
-        return {GateError.exit_code} if any(verdict.gates for verdict in verdicts) else set()
-    if isinstance(end, Done):
-        return {AgentFailed.exit_code} if end.why == "failed" else set()
-    if isinstance(end, Wait) and end.why in ("unknown", "later"):
-        return {TemporaryError.exit_code}
-    return {AgentFailed.exit_code} if isinstance(end, Wait) and end.why == "stopped" else set()
-
-
 def _pause(tries: int, waits: Waits) -> float:
     """Exponential, with full jitter above half (M. Brooker, "Exponential Backoff And Jitter", 2015)."""
     longest = min(waits.pause * 2 ** (tries - 1), waits.longest_pause)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311
-
-
-def _put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tuple[Verdict, ...]]:
-    """The state in which the task waits; what it cost so far, and what its current revision's checks said."""
-    rounds.release_slots(tx, task.id, run)
-    now = tasks.get_task_by_id(tx, task.id)
-    elsewhere = isinstance(end, Wait) and end.why in ("blocked", "leased")
-    if now.state in ("ready", "review", "failed") and not elsewhere:
-        # A draft is there to be looked at, though the round may go on: `run` asks `next_steps`, not the state.
-        if isinstance(end, Review) or now.current_id is not None:
-            tasks.set_state(tx, task.id, "review")
-        elif isinstance(end, Done) and end.why == "failed":
-            tasks.set_state(tx, task.id, "failed")
-    # What is told is what this round made, though a person's own text may stay what the task means.
-    told = revisions.find_last_draft(tx, task.id) or now.current_id
-    verdicts = revisions.list_verdicts(tx, told) if told is not None else None
-    return attempts.cost_of_task(tx, task.id), verdicts or ()

@@ -131,14 +131,18 @@ class RunResult:
                 said = f"{end.ref} failed: {end.reason or 'no agent could do it'}"
                 return kind(said + _more(self.failed), f"{self.again} --retry-failed, or -a OTHER")
             if kind is TemporaryError and end.end == Wait("unknown"):
-                said = f"a call for {end.ref} may have been paid, and its answer is lost"
+                said = f"a call for {end.ref} may have been paid, and its answer is lost: {end.reason}"
                 return kind(said, f"gigctl run {end.ref} --retry-unknown asks again (and may pay twice)")
             if kind is WaitsForHuman and end.end == Review(YOURS):
                 return kind(f"{end.ref} is yours to write", f"gigctl edit {end.ref}")
         if kind is not TemporaryError:
             return None
-        why = next((f": {end.ref}: {end.reason}" for end in self.wants if end.end == Wait("later") and end.reason), "")
-        return TemporaryError(f"not all could be asked now{why}", self.again)
+        waits = {end.end.why: end for end in reversed(self.wants) if isinstance(end.end, Wait)}
+        if "later" not in waits and "leased" in waits:
+            said = waits["leased"].reason or "another run works on it"
+            return kind(f"{waits['leased'].ref}: {said}{_more(self.waiting)}", f"{self.again}, when that has ended")
+        why = f": {waits['later'].ref}: {waits['later'].reason}" if "later" in waits and waits["later"].reason else ""
+        return kind(f"not all could be asked now{why}", self.again)
 
 
 def _more(count: int) -> str:

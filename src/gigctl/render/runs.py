@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gigctl.errors import WaitsForHuman
 from gigctl.flow.dispatch import Rested
 from gigctl.flow.run import Plan, RunResult
-from gigctl.flow.steps import Done, Review, Wait
+from gigctl.flow.steps import YOURS, Done, Review, Wait
 from gigctl.render.display import display_line
 from gigctl.render.figures import json_usd, render_count, render_usd
 from gigctl.render.progress import State
@@ -42,7 +43,7 @@ def why(end: Rested) -> str:
         more = f" (and {len(gating) - 1} more)" if len(gating) > 1 else ""
         return f"{found.name}: {said}{more}"
     if isinstance(end.end, Wait) and end.end.why == "unknown":
-        return f"a call may have been paid, its answer is lost: {end.reason or 'cut off'}"
+        return f"a call may have been paid, its answer is lost: {end.reason}"
     if isinstance(end.end, Wait) and end.end.why == "stopped":
         return f"not run: {end.reason or 'its agent is stopped'}"
     if isinstance(end.end, Wait):
@@ -55,14 +56,25 @@ def why(end: Rested) -> str:
 
 
 def render_ends(result: RunResult) -> str:
-    """The tasks that want a person, a line each."""
-    if not result.wants:
-        return ""
-    width = max(len(end.ref) for end in result.wants[:SHOWN])
-    lines = [f"{end.ref:<{width}}  {display_line(why(end))}" for end in result.wants[:SHOWN]]
-    if len(result.wants) > SHOWN:
-        lines.append(f"… and {result.need_you + result.failed + result.waiting - SHOWN} more: gigctl queue")
-    return "\n".join(lines)
+    """The tasks that want a person, a line each; those that are the person's own to write in one line, without the one
+    that the run's error is about."""
+    yours = [end.ref for end in result.wants if end.end == Review(YOURS)]
+    wants = [end for end in result.wants if end.end != Review(YOURS)]
+    width = max((len(end.ref) for end in wants[:SHOWN]), default=0)
+    lines = [f"{end.ref:<{width}}  {display_line(why(end))}" for end in wants[:SHOWN]]
+    if len(wants) > SHOWN:
+        lines.append(
+            f"… and {result.need_you + result.failed + result.waiting - len(yours) - SHOWN} more: gigctl queue"
+        )
+    return "\n".join(lines + _yours(result, yours))
+
+
+def _yours(result: RunResult, refs: list[str]) -> list[str]:
+    error = result.failure
+    told = isinstance(error, WaitsForHuman)
+    rest = refs[told:]
+    more = f" and {len(rest) - SHOWN} more: gigctl queue" if len(rest) > SHOWN else ""
+    return [f"{YOURS}{' as well' if told else ''}: {', '.join(rest[:SHOWN])}{more}"] if rest else []
 
 
 def json_rested(end: Rested) -> dict[str, Any]:

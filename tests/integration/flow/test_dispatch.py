@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,9 @@ import pytest
 from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, RunOptions
-from gigctl.flow.run import carry_out, plan_run
+from gigctl.flow.run import _open, carry_out, plan_run
 from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait, next_steps
-from gigctl.ledger import clients, limits, tasks
+from gigctl.ledger import clients, limits, rounds, tasks
 from gigctl.ledger.runs import Run
 from gigctl.model import Content
 from support.desks import (
@@ -213,10 +213,15 @@ def test_sent_and_not_answered_is_unknown(reply: Reply, tmp_path: Path, server: 
         assert (code(result), ends[f"{gig}.1"].end, server.count) == (75, Wait("unknown"), 1)
         assert (first.outcome, first.cost, money(desk)[gig]) == ("unknown", None, (first.reserved, 0))
         assert "--retry-unknown" in (result.failure.hint or "")
+        said = ends[f"{gig}.1"].reason
+        assert said.startswith("a: ")
         # Nothing but the word itself repeats it: no other run, no other repairs, no other agent.
         for options in ({}, {"repairs": 5}, {"drafts": 3}, {"agents": "b"}, {"agents": "b,a"}):
-            again, _ = run(desk, gig, **{"agents": "a,b", **options})
+            again, ends = run(desk, gig, **{"agents": "a,b", **options})
             assert (code(again), server.count) == (75, 1)
+            assert ends[f"{gig}.1"].reason == f"a: {first.reason}"
+            assert first.reason in said
+            assert first.reason in str(again.failure)
         assert code(run(desk, gig, agents="a,b", retry_unknown=True)[0]) == 0
         assert outcomes(desk, f"{gig}.1") == [("a", "unknown"), ("a", "draft")]
 
@@ -420,6 +425,52 @@ def test_two_processes_share_the_work_without_a_double(desk: Desk, server: LLMSe
     children(3, desk, gig, server)
     assert Counter(server.stats()["prompts"].values()) == {1: 60}
     assert {task_of(desk, f"{gig}.{n}").state for n in range(1, 61)} == {"review"}
+
+
+def test_a_run_that_finds_all_of_it_taken_says_by_whom_and_that_it_is_not_done(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk, 2)
+    with Run(desk.ledger) as other:
+        _lease(desk, gig, other)
+        result, ends = run(desk, gig)
+        assert {end.end for end in ends.values()} == {Wait("leased")}
+        assert {end.reason for end in ends.values()} == {f"run {other.id} works on it"}
+        assert (code(result), server.count) == (75, 0)
+        assert str(result.failure) == f"{gig}.1: run {other.id} works on it (and 1 more)"
+        assert result.failure.hint == f"gigctl run {gig}, when that has ended"
+    assert code(run(desk, gig)[0]) == 0
+
+
+def test_what_another_run_let_go_meanwhile_is_taken_up_at_the_end(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk, 3)
+    with make_desk(desk.paths.data.parent) as elsewhere:
+        other = Run(elsewhere.ledger)
+        _lease(desk, gig, other, tasks=1)
+        server.script = _ending(other, server)
+        result, ends = run(desk, gig, jobs=1)
+    assert (code(result), server.count, len(ends)) == (0, 3, 3)
+
+
+def _lease(desk: Desk, gig: str, other: Run, tasks: int = 99) -> None:
+    """As a run does that is at work on it: rounds that are open, slots that are its own."""
+    chosen = RunOptions(agents=("a",))
+    planned = plan_run(desk, [gig], chosen, ("a",)).tasks
+    with desk.ledger.writing() as tx:
+        for each in planned[:tasks]:
+            _open(tx, each, chosen)
+            round_ = rounds.find_open_round(tx, each.task.id)
+            assert round_ is not None
+            assert rounds.claim_slot(tx, round_.slots[0], other.id)
+
+
+def _ending(other: Run, server: LLMServer) -> Callable[[Asked], str]:
+    """While the second call is answered, the other run ends."""
+
+    def answer(_: Asked) -> str:
+        if server.count == 2:
+            other.end()
+        return FINE
+
+    return answer
 
 
 def test_a_plan_that_another_run_overtook_pays_nothing(desk: Desk, server: LLMServer) -> None:

@@ -1,0 +1,70 @@
+"""A task on which a run has nothing more to do: the state in which it waits, and what is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gigctl.errors import AgentFailed, GateError, TemporaryError, WaitsForHuman
+from gigctl.flow.facts import Situation
+from gigctl.flow.steps import YOURS, Done, Review, Step, Wait
+from gigctl.ledger import attempts, revisions, rounds, tasks
+from gigctl.ledger.store import Tx
+from gigctl.model import Verdict
+from gigctl.records import TaskRecord
+
+__all__ = ["Rested", "codes_of", "find_reason", "put_to_rest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """A task on which a run has nothing more to do: what it waits for, and what a person should know of it."""
+
+    ref: str
+    end: Step
+    verdicts: tuple[Verdict, ...] = ()
+    reason: str = ""
+    spent: int = 0
+
+
+def put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tuple[Verdict, ...]]:
+    """The state in which the task waits; what it cost so far, and what its current revision's checks said."""
+    rounds.release_slots(tx, task.id, run)
+    now = tasks.get_task_by_id(tx, task.id)
+    elsewhere = isinstance(end, Wait) and end.why in ("blocked", "leased")
+    if now.state in ("ready", "review", "failed") and not elsewhere:
+        # A draft is there to be looked at, though the round may go on: `run` asks `next_steps`, not the state.
+        if isinstance(end, Review) or now.current_id is not None:
+            tasks.set_state(tx, task.id, "review")
+        elif isinstance(end, Done) and end.why == "failed":
+            tasks.set_state(tx, task.id, "failed")
+    # What is told is what this round made, though a person's own text may stay what the task means.
+    told = revisions.find_last_draft(tx, task.id) or now.current_id
+    verdicts = revisions.list_verdicts(tx, told) if told is not None else None
+    return attempts.cost_of_task(tx, task.id), verdicts or ()
+
+
+def codes_of(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
+    """The exit codes that a task at rest adds to the run's."""
+    if isinstance(end, Review):
+        if end.why == YOURS:
+            return {WaitsForHuman.exit_code}
+        return {GateError.exit_code} if any(verdict.gates for verdict in verdicts) else set()
+    if isinstance(end, Done):
+        return {AgentFailed.exit_code} if end.why == "failed" else set()
+    if isinstance(end, Wait) and end.why in ("unknown", "later", "leased"):
+        return {TemporaryError.exit_code}
+    return {AgentFailed.exit_code} if isinstance(end, Wait) and end.why == "stopped" else set()
+
+
+def find_reason(tx: Tx, situation: Situation, end: Step, run: int) -> str:
+    """Why a task waits, from what an earlier run or another one left in the ledger; the empty string where that says
+    nothing."""
+    if situation.round is None:
+        return ""
+    if end == Wait("leased"):
+        others = sorted(set(rounds.list_leases(tx, situation.round.id).values()) - {run})
+        return f"run {others[0]} works on it" if others else ""
+    lost = [each for each in situation.attempts.values() if each.outcome == "unknown" and each.reserved != 0]
+    if end == Wait("unknown") and lost:
+        return f"{lost[-1].agent}: {lost[-1].reason or f'run {lost[-1].run} ended before the answer came'}"
+    return ""
