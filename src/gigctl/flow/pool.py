@@ -63,12 +63,11 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # the whole group is undone, and each of its callers told
             ends = [(done, None, error) for _, done in group]
         for done, result, failure in ends:
-            if done.done():
-                continue
             if failure is None:
                 done.set_result(result)
             else:
                 done.set_exception(failure)
+                done.exception()  # seen: asyncio would print it where who waited has gone away
 
 
 class Pool(Generic[Job]):

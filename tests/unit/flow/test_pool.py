@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
@@ -96,16 +97,23 @@ def test_nobody_is_told_that_it_is_kept_where_the_commit_failed(ledger: Ledger) 
 
 
 def test_what_is_written_stays_though_who_waits_goes_away(ledger: Ledger) -> None:
+    """And of what failed, asyncio prints nothing into the user's terminal."""
+    printed: list[object] = []
+
     async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context))
         writer = Writer(ledger)
-        waiting = asyncio.create_task(writer.commit(_put("a")))
+        waiting = [asyncio.create_task(writer.commit(change)) for change in (_put("a"), _refuse)]
         await asyncio.sleep(0)
-        waiting.cancel()
+        for one in waiting:
+            one.cancel()
         await writer.commit(_put("b"))
-        assert waiting.cancelled()
+        assert all(one.cancelled() for one in waiting)
 
     asyncio.run(main())
+    gc.collect()
     assert _names(ledger) == ["a", "b"]
+    assert printed == []
 
 
 def test_flushing_does_not_wait(ledger: Ledger, commits: list[datetime]) -> None:
