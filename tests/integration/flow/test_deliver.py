@@ -223,6 +223,16 @@ def test_a_signature_that_nobody_made(office: Office, tmp_path: Path) -> None:
         deliver(office.desk, [gig], Options(output=tmp_path / "out"))
 
 
+def test_damage_to_another_gig_holds_nothing_up(office: Office, tmp_path: Path) -> None:
+    """Its own delivery is refused, and `ledger verify` tells of it."""
+    sound, damaged = office.signed_translation(), office.signed_translation()
+    _tamper(office, f"UPDATE decision SET actor = 'Mallory' WHERE task = {office.task(f'{damaged}.1').id}")
+    deliver(office.desk, [sound], Options(output=tmp_path / "out"))
+    assert verify(tmp_path / "out").ok
+    with pytest.raises(LedgerError, match=rf"{damaged}.1's signature can't be relied on"):
+        deliver(office.desk, [damaged], Options(output=tmp_path / "other"))
+
+
 def test_a_failed_check_that_nobody_answered_for(office: Office, tmp_path: Path) -> None:
     gig = office.signed_translation()
     _tamper(office, """UPDATE decision SET signed_checks = '[["structure","skip",true,"f",false]]'""")
@@ -385,6 +395,18 @@ def test_a_text_beside_a_document_is_not_lost(office: Office, tmp_path: Path) ->
     deliver(office.desk, [gig], Options(output=tmp_path / "out"))
     texts = {(tmp_path / "out" / name).read_text() for name in names(tmp_path / "out") if name != MANIFEST}
     assert texts == {"Hello.\n", "Thanks"}
+
+
+def test_a_text_without_a_file_in_one_language_of_two(office: Office, tmp_path: Path) -> None:
+    (office.folder / "a.fr.md").write_text("Bonjour.\n")
+    tasks = (TaskWish(name="doc", sources=("a.fr.md",)), TaskWish(name="slogan", brief="Merci", targets=("de",)))
+    gig = office.add_gig(craft="translation", source_language="fr", targets=("en", "de"), tasks=tasks)
+    for task in office.tasks(gig):
+        office.draft(task.ref, f"{task.name} {task.language}")
+    office.sign(gig)
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    texts = {(tmp_path / "out" / name).read_text() for name in names(tmp_path / "out") if name != MANIFEST}
+    assert texts == {"doc en\n", "doc de\n", "slogan de"}
 
 
 # --- no craft is believed ---

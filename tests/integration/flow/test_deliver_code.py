@@ -245,6 +245,20 @@ def test_code_and_a_text_in_one_gig(office: Office, client: Repository, tmp_path
     assert len(made.files) == 2
 
 
+def test_a_change_in_a_gig_that_has_no_files(office: Office, tmp_path: Path) -> None:
+    """A code task that takes another's text: there is nothing that its change could be one to."""
+    code = TaskWish(name="change", craft="code", brief="Greet", sources=("text",))
+    tasks = (TaskWish(name="text", brief="Write"), code)
+    gig = office.add_gig(craft="writing", brief="Both", tasks=tasks)
+    office.draft(f"{gig}.1", "A text.")
+    office.sign(f"{gig}.1")
+    office.draft(f"{gig}.2", "A text too.")
+    office.sign(f"{gig}.2", despite="tried by hand")
+    with pytest.raises(UsageError, match=rf"{gig} has no repository and no file"):
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_change_to_another_state(office: Office, client: Repository, tmp_path: Path) -> None:
     gig = office.signed_code(client.path, changed(GREET))
     client.commit({"more.txt": "more"})

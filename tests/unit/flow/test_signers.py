@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +98,32 @@ def test_a_passphrase_is_asked_for_on_the_terminal(tmp_path: Path) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_who_is_to_touch_a_security_key_sees_the_question(tmp_path: Path) -> None:
+    """No silent attempt before it, which would wait for a touch that nobody knows of. Here is no such key to touch."""
+    kind = b"sk-ssh-ed25519@openssh.com"
+    blob = b"".join(len(part).to_bytes(4) + part for part in (kind, bytes(range(32)), b"ssh:"))
+    key = tmp_path / "key.pub"
+    key.write_bytes(kind + b" " + base64.b64encode(blob) + b" ada\n")
+    tried = _program(tmp_path / "bin" / "ssh-keygen", f'echo "$*" >>{tmp_path / "calls"}', 'exec {real} "$@"')
+    code = f"from gigctl.flow import signers; signers.sign(b'x', {str(key)!r})"
+    env = {**os.environ, "PATH": f"{tried.parent}:{os.environ['PATH']}"}
+    child = pexpect.spawn(sys.executable, ["-c", code], timeout=30, encoding="utf-8", env=env)
+    child.expect("it wants to be touched")
+    child.expect(pexpect.EOF)
+    child.close()
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [call for call in calls if "-Y sign" in call] == [calls[-1]]
+
+
+def _program(path: Path, *lines: str) -> Path:
+    """A program that stands before the real one of its name."""
+    real = shutil.which(path.name)
+    path.parent.mkdir()
+    path.write_text("\n".join(["#!/bin/sh", *lines]).replace("{real}", str(real)) + "\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_an_agent_holds_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

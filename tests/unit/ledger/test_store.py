@@ -6,6 +6,8 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -400,3 +402,44 @@ def test_two_that_migrate_at_once_do_it_once(
 def test_a_file_that_may_not_be_written_is_told_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="x can't be written"), as_ledger_errors(tmp_path):
         raise PermissionError(13, "denied", "x")
+
+
+def test_damage_that_sqlite_can_only_tell_in_damaged_words(tmp_path: Path) -> None:
+    """Its message holds the bytes of a name that is no UTF-8 any more."""
+    open_ledger(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = 'CREATE NONSENSE' WHERE name = 'event'"
+        )
+    with pytest.raises(LedgerError, match="is damaged") as told:
+        open_ledger(tmp_path)
+    assert told.value.hint == "gigctl ledger restore BACKUP"
+
+
+def test_who_waited_for_another_to_make_the_ledger_takes_that_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with open_ledger(tmp_path / "other") as other:
+        wanted = other.id
+    folder.mkdir()
+    found: list[str] = []
+
+    def late() -> None:
+        with open_ledger(folder) as ledger:
+            found.append(ledger.id)
+
+    thread = threading.Thread(target=late)
+    with locks.exclusive(folder / "ledger.lock"):
+        thread.start()
+        _wait_until_locked_out(thread)
+        (tmp_path / "other" / "ledger.sqlite").rename(folder / "ledger.sqlite")
+    thread.join(20)
+    assert found == [wanted]
+
+
+def _wait_until_locked_out(thread: threading.Thread) -> None:
+    while thread.is_alive():
+        frame = sys._current_frames().get(thread.ident or 0)
+        if frame is not None and frame.f_code is locks.hold.__code__:
+            return
+        time.sleep(0.001)
