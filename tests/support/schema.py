@@ -42,3 +42,12 @@ def check_error(text: str) -> dict[str, Any]:
     document = json.loads(text)
     Draft202012Validator(load_schema("error")).validate(document)
     return dict(document["error"])
+
+
+def check_stderr(text: str) -> list[dict[str, Any]]:
+    """The documents on stderr, one a line: warnings and details, and an error as the last."""
+    documents: list[dict[str, Any]] = [json.loads(line) for line in text.split("\n")[:-1]]
+    for n, document in enumerate(documents, 1):
+        last = "error" in document and n == len(documents)
+        Draft202012Validator(load_schema("error" if last else "warning")).validate(document)
+    return documents

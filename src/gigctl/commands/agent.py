@@ -10,10 +10,11 @@ import typer
 from gigctl.commands.options import command, noun
 from gigctl.errors import UsageError
 from gigctl.flow import agents
+from gigctl.flow.desk import open_desk
 from gigctl.paths import load_paths
 from gigctl.render.agents import AGENT_COLUMNS, json_agent, render_agent, render_trial
 from gigctl.render.display import display_line
-from gigctl.render.figures import json_usd
+from gigctl.render.figures import json_usd, render_usd
 from gigctl.render.output import Output
 
 app = noun("Who drafts: a model, a program, or you.")
@@ -99,7 +100,10 @@ def show(name: Name, out: Output) -> None:
     """One agent with all that is set."""
     entry = agents.get_agent(load_paths().agents_file, name)
     source = agents.find_key_source(entry, os.environ)
-    out.show("agent", json_agent(entry, source), render_agent(entry, source))
+    with open_desk() as desk:
+        overspent = agents.find_overspent(desk, name)
+    item = {**json_agent(entry, source), "overspent": overspent}
+    out.show("agent", item, render_agent(entry, source, overspent))
 
 
 @command(app, "test", example="gigctl agent test local")
@@ -122,6 +126,11 @@ def try_one(
     }
     out.show("trial", item, f"{trial.agent}  {render_trial(trial.model, trial.seconds, trial.cost, price_known=False)}")
     out.detail(f"it answered: {display_line(trial.answer)}")
+    if trial.overspent:
+        out.warn(f"that is more than the {render_usd(trial.bound or 0)} it could cost at most: look at its prices")
+    with open_desk() as desk:
+        if agents.clear_overspent(desk, trial):
+            out.say(f"it kept within its price: {name} is no longer marked as one that cost more than it could")
 
 
 @command(app, "remove", example="gigctl agent remove deep")

@@ -13,6 +13,7 @@ from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.dispatch import Rested
 from gigctl.flow.pool import GRACE_SECONDS
 from gigctl.flow.run import Plan, RunOptions, RunResult, carry_out, plan_run, resolve_default
+from gigctl.render.agents import render_overspent
 from gigctl.render.output import Output
 from gigctl.render.runs import json_rested, render_ends, render_plan, state_of
 from gigctl.values import parse_usd
@@ -91,7 +92,7 @@ def _go(desk: Desk, out: Output, plan: Plan, options: RunOptions, *, ask: bool, 
     if ask and not out.confirm(f"Run these {len(plan.tasks)} tasks?", "-y"):
         return 0
     for name, when in plan.overspent.items():
-        out.warn(f"{name} cost more than it could on {when[:10]}: are its price and its limits right?")
+        out.warn(f"{name} {render_overspent(name, when)}")
     result = _carry_out(desk, out, plan, options)
     if result.failure is not None:
         raise result.failure

@@ -10,11 +10,24 @@ from typing import Any
 
 from gigctl.config import BUILT_IN, agent_table, load_agents, read_agent
 from gigctl.errors import AgentFailed, ConfigError, TemporaryError, UsageError
+from gigctl.flow.desk import Desk
 from gigctl.flow.settings import locked
+from gigctl.ledger import limits
 from gigctl.model import AgentEntry, Part, Request, Usage
 from gigctl.system.files import write_atomic
 
-__all__ = ["PROVIDERS", "Trial", "add_agent", "find_key_source", "get_agent", "guess_kind", "remove_agent", "try_agent"]
+__all__ = [
+    "PROVIDERS",
+    "Trial",
+    "add_agent",
+    "clear_overspent",
+    "find_key_source",
+    "find_overspent",
+    "get_agent",
+    "guess_kind",
+    "remove_agent",
+    "try_agent",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,7 @@ def _write(path: Path, agents: Mapping[str, AgentEntry]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one tiny call showed. `cost` is in picodollars, None where unknown."""
+    """What one tiny call showed. `cost` (None where unknown) and the most that it could be are in picodollars."""
 
     agent: str
     model: str
@@ -134,6 +147,29 @@ class Trial:
     cost: int | None
     usage: Usage | None
     answer: str
+    bound: int | None = None
+
+    @property
+    def overspent(self) -> bool:
+        return self.cost is not None and self.bound is not None and self.cost > self.bound
+
+
+def find_overspent(desk: Desk, name: str) -> str | None:
+    """When a call of the agent cost more than it could, unless a test has kept within its bound since."""
+    if not desk.paths.ledger.exists():
+        return None
+    with desk.ledger.reading() as tx:
+        return limits.find_overspent(tx, name)
+
+
+def clear_overspent(desk: Desk, trial: Trial) -> bool:
+    """Takes an agent's mark away where a test's cost and bound are known and it kept within; whether it did."""
+    kept = trial.cost is not None and trial.bound is not None and not trial.overspent
+    if not kept or find_overspent(desk, trial.agent) is None:
+        return False
+    with desk.ledger.writing() as tx:
+        limits.clear_overspent(tx, trial.agent)
+    return True
 
 
 def try_agent(entry: AgentEntry, env: Mapping[str, str], *, unsafe_no_sandbox: bool = False) -> Trial:
@@ -154,11 +190,12 @@ async def _try(entry: AgentEntry, env: Mapping[str, str], unsafe_no_sandbox: boo
     started = time.monotonic()
     try:
         async with open_agent(entry, environ=env, unsafe_no_sandbox=unsafe_no_sandbox) as agent:
+            bound = agent.bound(request)
             draft = await attempt(request, agent)
     except AgentError as error:
         raise _failure(entry, error.kind, error.message) from error
     cost = draft.cost if draft.cost is not None else cost_of(entry, draft.usage)
-    return Trial(entry.name, draft.model, time.monotonic() - started, cost, draft.usage, draft.content.strip())
+    return Trial(entry.name, draft.model, time.monotonic() - started, cost, draft.usage, draft.content.strip(), bound)
 
 
 def _failure(entry: AgentEntry, kind: str, message: str) -> AgentFailed | TemporaryError | ConfigError:

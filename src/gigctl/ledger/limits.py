@@ -6,6 +6,7 @@ next request, and a request may come as much too early as the allowed burst.
 
 from __future__ import annotations
 
+from gigctl.ledger.journal import record_event
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry
 
@@ -66,3 +67,9 @@ def find_overspent(tx: Tx, name: str) -> str | None:
     """When the agent last cost more than was reserved for it."""
     found = tx.value("SELECT overspent FROM agent_limit WHERE name = ?", name)
     return None if found is None else str(found)
+
+
+def clear_overspent(tx: Tx, name: str) -> None:
+    """A call of it has kept within its bound again."""
+    tx.run("UPDATE agent_limit SET overspent = NULL WHERE name = ?", name)
+    record_event(tx, "agent cleared", agent=name)

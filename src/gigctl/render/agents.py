@@ -10,7 +10,7 @@ from gigctl.render.figures import json_usd, render_usd
 from gigctl.render.tables import Column
 from gigctl.values import PICODOLLARS
 
-__all__ = ["AGENT_COLUMNS", "json_agent", "render_agent"]
+__all__ = ["AGENT_COLUMNS", "json_agent", "render_agent", "render_overspent", "render_trial"]
 
 
 def json_agent(entry: AgentEntry, key: str) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def _limits(entry: AgentEntry) -> list[tuple[str, int | None]]:
     return [("rpm", entry.rpm), ("tpm", entry.tpm), at_once, window]
 
 
-def render_agent(entry: AgentEntry, key: str) -> str:
-    """All that is set, a line each."""
+def render_agent(entry: AgentEntry, key: str, overspent: str | None = None) -> str:
+    """All that is set, a line each; `overspent` is when a call cost more than it could."""
     rows = {
         "kind": entry.kind,
         "model": entry.model,
@@ -84,9 +84,15 @@ def render_agent(entry: AgentEntry, key: str) -> str:
         "headers": ", ".join(f"{name}={source}" for name, source in entry.headers.items()),
         "body": ", ".join(f"{name}={value!r}" for name, value in entry.body.items()),
         "sees": ", ".join([*entry.allow, *entry.env]),
+        "marked": render_overspent(entry.name, overspent) if overspent else "",
     }
     lines = [f"{name:<9} {display_line(value)}" for name, value in rows.items() if value]
     return "\n".join([display_line(entry.name), *(f"  {line}" for line in lines)])
+
+
+def render_overspent(name: str, when: str) -> str:
+    """What the mark says, and how it is taken away."""
+    return f"cost more than it could on {when[:10]}: mend its price or limits, then gigctl agent test {name} clears it"
 
 
 def render_trial(model: str, seconds: float, cost: int | None, price_known: bool) -> str:

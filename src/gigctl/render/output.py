@@ -144,7 +144,8 @@ class Output:
             self._error_line(text)
 
     def warn(self, text: str) -> None:
-        self._error_line(f"warning: {text}")
+        """Said whatever is asked for; to a program as a document of its own, so that each line of stderr is one."""
+        self._error_line(_json_text({"warning": {"message": text}}) if self.machine else f"warning: {text}")
 
     def next(self, command: str) -> None:
         """The command that comes next; a program that reads us needs none."""
@@ -154,7 +155,7 @@ class Output:
     def detail(self, text: str) -> None:
         """Only under `--verbose`."""
         if self.verbose:
-            self._error_line(text)
+            self._error_line(_json_text({"detail": {"message": text}}) if self.machine else text)
 
     def ask(self, question: str, option: str) -> str:
         """The answer from the controlling terminal; UsageError that names `option` where nobody can be asked."""

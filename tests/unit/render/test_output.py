@@ -19,6 +19,7 @@ from gigctl.render.output import Output, render_error
 from gigctl.render.progress import Progress, State, progress_text
 from gigctl.render.tables import Column, render_table
 from gigctl.render.terminal import Terminal, ask, terminal_of
+from support.schema import check_stderr
 
 ITEMS = [{"ref": "acme-12.345", "title": "Vertrag\n\x1b[31m"}, {"ref": "b-1.1", "title": "x" * 100}]
 COLUMNS = (Column("task", lambda item: item["ref"]), Column("title", lambda item: item["title"], flexible=True))
@@ -37,6 +38,21 @@ class Answer(Output):
     @property
     def err(self) -> str:
         return self.stderr.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_to_a_program_each_line_beside_the_answer_is_a_document() -> None:
+    for options in ({"json": True}, {"jsonl": True}):
+        answer = Answer(verbose=True, **options)
+        answer.say("for a person alone")
+        answer.warn('dear \x1b "agent"')
+        answer.detail("so it is")
+        found = check_stderr(answer.err + render_error("it broke", None, code=3, kind="ledger", json_form=True))
+        assert found[:2] == [{"warning": {"message": 'dear \x1b "agent"'}}, {"detail": {"message": "so it is"}}]
+        assert "\x1b" not in answer.err
+    plain = Answer()
+    plain.warn("dear")
+    plain.detail("not asked for")
+    assert plain.err == "warning: dear\n"
 
 
 def test_a_pipe_gets_lines_with_the_reference_first() -> None:
