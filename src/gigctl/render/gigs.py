@@ -37,10 +37,10 @@ def json_client(client: ClientRecord, gigs: int) -> dict[str, Any]:
 
 CLIENT_COLUMNS = (
     Column("client", lambda item: item["ref"]),
-    Column("name", lambda item: item["name"] or "", flexible=True),
-    Column("currency", lambda item: item["currency"]),
+    Column("name", lambda item: item["name"] or "", flexible=True, spare=1),
+    Column("currency", lambda item: item["currency"], spare=3),
     Column("policy", lambda item: item["policy"]),
-    Column("gigs", lambda item: render_count(item["gigs"], "gig")),
+    Column("gigs", lambda item: render_count(item["gigs"], "gig"), spare=2),
 )
 
 
@@ -106,19 +106,19 @@ def gig_columns(today: date) -> tuple[Column, ...]:
 
     return (
         Column("gig", lambda item: item["ref"]),
-        Column("craft", lambda item: item["craft"]),
+        Column("craft", lambda item: item["craft"], spare=3),
         Column("tasks", _progress),
-        Column("due", due),
-        Column("price", price, right=True),
-        Column("", lambda item: "closed" if item["state"] == "closed" else ""),
-        Column("title", lambda item: item["title"] or "", flexible=True),
+        Column("due", due, flexible=True, least=14),
+        Column("price", price, right=True, spare=4),
+        Column("", lambda item: "closed" if item["state"] == "closed" else "", spare=1),
+        Column("title", lambda item: item["title"] or "", flexible=True, spare=2),
     )
 
 
 def _progress(item: Mapping[str, Any]) -> str:
-    """`14 tasks`, `9 of 14 signed`, `14 delivered`."""
+    """`14 tasks`, `9 of 14 signed`, `14 delivered`: the last only while all are signed still."""
     counts = item["tasks"]
-    if counts["total"] and counts["delivered"] == counts["total"]:
+    if counts["total"] and counts["delivered"] == counts["signed"] == counts["total"]:
         return f"{counts['total']} delivered"
     return (
         f"{counts['signed']} of {counts['total']} signed" if counts["signed"] else render_count(counts["total"], "task")
@@ -182,8 +182,10 @@ def _indented(text: str) -> str:
 
 
 def _states(counts: TaskCounts) -> str:
-    names = ("ready", "blocked", "review", "failed", "signed", "cancelled", "delivered")
-    return ", ".join(f"{n} {name}" for name in names if (n := getattr(counts, name)))
+    """`8 signed, 1 review`: each task once. Delivered is no state, and is said apart."""
+    names = ("ready", "blocked", "review", "failed", "signed", "cancelled")
+    states = ", ".join(f"{n} {name}" for name in names if (n := getattr(counts, name)))
+    return states + (f" ({counts.delivered} were delivered)" if counts.delivered else "")
 
 
 def _task_state(item: Mapping[str, Any]) -> str:
@@ -193,7 +195,7 @@ def _task_state(item: Mapping[str, Any]) -> str:
 _TASK_COLUMNS = (
     Column("task", lambda item: item["ref"]),
     Column("state", _task_state),
-    Column("draft", lambda item: f"@{item['revision']}" if item["revision"] else ""),
-    Column("to", lambda item: item["language"] or ""),
-    Column("of", lambda item: item["name"] or "", flexible=True),
+    Column("draft", lambda item: f"@{item['revision']}" if item["revision"] else "", spare=1),
+    Column("to", lambda item: item["language"] or "", spare=3),
+    Column("of", lambda item: item["name"] or "", flexible=True, spare=2),
 )

@@ -23,7 +23,7 @@ def queue_columns(today: date) -> tuple[Column, ...]:
 
     return (
         Column("task", lambda row: row["ref"]),
-        Column("why", lambda row: "; ".join(row["reasons"]), flexible=True),
-        Column("due", due),
-        Column("of", lambda row: row["name"] or row["title"], flexible=True),
+        Column("why", lambda row: "; ".join(row["reasons"]), flexible=True, least=20),
+        Column("due", due, spare=1),
+        Column("of", lambda row: row["name"] or row["title"], flexible=True, spare=2),
     )

@@ -14,12 +14,18 @@ __all__ = ["Column", "render_lines", "render_table"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `text` makes an item's cell. `flexible` ones give up width first; `right` aligns figures."""
+    """One column: `text` makes an item's cell. `right` aligns figures.
+
+    On a narrow terminal `flexible` ones give up width first, down to `least`; where that is not enough, columns go
+    whole, the one with the highest `spare` first (0: it stays).
+    """
 
     heading: str
     text: Callable[[Mapping[str, Any]], str]
     right: bool = False
     flexible: bool = False
+    least: int = 8
+    spare: int = 0
 
     def plain(self, item: Mapping[str, Any]) -> str:
         """The cell on one line, foreign text in it displayed."""
@@ -35,21 +41,40 @@ def render_lines(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) 
 def render_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], terminal: Terminal) -> str:
     """For a terminal: aligned columns under their headings; flexible cells are cut to the width, references never."""
     rows = [[column.plain(item) for column in columns] for item in items]
-    widths = [max(cell_width(row[n]) for row in [[c.heading for c in columns], *rows]) for n in range(len(columns))]
-    widths = _fitted(widths, columns, terminal.width)
+    natural = [max(cell_width(row[n]) for row in [[c.heading for c in columns], *rows]) for n in range(len(columns))]
+    empty = {n for n in range(1, len(columns)) if not any(row[n] for row in rows)}
+    kept = _kept(natural, columns, terminal.width, empty)
+    if len(kept) < len(columns):
+        columns, natural = [columns[n] for n in kept], [natural[n] for n in kept]
+        rows = [[row[n] for n in kept] for row in rows]
+    widths = _fitted(natural, columns, terminal.width)
     heading = _row([column.heading for column in columns], columns, widths)
     body = "".join(_row(row, columns, widths) + "\n" for row in rows)
     return terminal.styled(heading, "dim") + "\n" + body
 
 
+def _kept(widths: list[int], columns: Sequence[Column], width: int, empty: set[int]) -> list[int]:
+    """The columns that there is room for: those that say nothing go first, then those of least worth."""
+    kept = list(range(len(columns)))
+
+    def least(n: int) -> int:
+        return min(widths[n], columns[n].least) if columns[n].flexible else widths[n]
+
+    for n in sorted(kept, key=lambda n: (n not in empty, -columns[n].spare)):
+        if sum(map(least, kept)) + 2 * (len(kept) - 1) <= width:
+            break
+        if n in empty or columns[n].spare:
+            kept.remove(n)
+    return kept
+
+
 def _fitted(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
     """Flexible columns share what the others leave, but keep a few characters each."""
-    least = 8
     excess = sum(widths) + 2 * (len(widths) - 1) - width
     out = list(widths)
-    for n in sorted(range(len(out)), key=lambda n: -out[n]):
-        if excess > 0 and columns[n].flexible and out[n] > least:
-            cut = min(excess, out[n] - least)
+    for n in sorted(range(len(out)), key=lambda n: columns[n].least - out[n]):
+        if excess > 0 and columns[n].flexible and out[n] > columns[n].least:
+            cut = min(excess, out[n] - columns[n].least)
             out[n] -= cut
             excess -= cut
     return out
