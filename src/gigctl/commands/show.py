@@ -9,9 +9,9 @@ import typer
 from gigctl.commands.options import command, verb
 from gigctl.errors import UsageError
 from gigctl.flow.desk import open_desk
-from gigctl.flow.showing import find_prompt, find_sheet, text_bytes
+from gigctl.flow.showing import find_prompt, find_reasons, find_sheet, text_bytes
 from gigctl.render.output import Output
-from gigctl.render.tasks import json_task, render_sheet, render_why
+from gigctl.render.tasks import json_task, render_call, render_sheet, render_why
 
 app = verb()
 
@@ -24,7 +24,7 @@ app = verb()
 def show(
     out: Output,
     ref: Annotated[str, typer.Argument(metavar="REF", help="A task or one of its revisions.")],
-    prompt: Annotated[bool, typer.Option("--prompt", help="What was sent for it, last.")] = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="What was sent for the revision.")] = False,
     text: Annotated[bool, typer.Option("--text", help="The revision's bytes alone.")] = False,
     history: Annotated[bool, typer.Option("--history", help="All that happened to it.")] = False,
     why: Annotated[bool, typer.Option("--why", help="What it waits for, and each check's verdict.")] = False,
@@ -35,12 +35,15 @@ def show(
     with open_desk() as desk:
         sheet = find_sheet(desk, ref)
         if out.machine:
-            out.show("task", json_task(sheet), "")
+            out.show("task", json_task(sheet, find_reasons(desk, sheet)), "")
         elif text:
             out.raw(text_bytes(desk, sheet))
         elif prompt:
-            out.raw(find_prompt(desk, sheet).encode("utf-8", "surrogateescape"))
+            found = find_prompt(desk, sheet)
+            out.raw(found.text.encode("utf-8", "surrogateescape"))
+            out.say(render_call(found.attempt, found.n, found.of, found.led_to))
         elif why:
-            out.page(render_why(sheet, out.terminal))
+            out.page(render_why(sheet, out.terminal, find_reasons(desk, sheet)))
         else:
-            out.page(render_sheet(sheet, out.terminal, desk.today, history=history) + "\n")
+            reasons = find_reasons(desk, sheet)
+            out.page(render_sheet(sheet, out.terminal, desk.today, reasons, history=history) + "\n")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from gigctl.errors import ConfigError, GateError, UsageError, WaitsForHuman
 from gigctl.flow import checking
-from gigctl.flow.current import list_undecided
 from gigctl.flow.dependents import release_dependents, void
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import Target, find_tasks
+from gigctl.insight.alternatives import list_undecided
 from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
+from gigctl.insight.queue import list_queue
 from gigctl.insight.sheet import TaskSheet, load_request, load_sheet
 from gigctl.ledger import revisions, tasks
 from gigctl.model import Content
+from gigctl.records import AttemptRecord, RevisionRecord
 from gigctl.system.git.difference import diff_trees
 from gigctl.system.git.store import Store
 
-__all__ = ["Pair", "find_pair", "find_prompt", "find_sheet", "text_bytes", "tree_diff"]
+__all__ = ["Pair", "Prompt", "find_pair", "find_prompt", "find_reasons", "find_sheet", "text_bytes", "tree_diff"]
 
 
 def find_sheet(desk: Desk, word: str) -> TaskSheet:
@@ -31,14 +33,44 @@ def text_bytes(desk: Desk, sheet: TaskSheet) -> bytes:
     return tree_diff(desk, Content((), content.base), content)
 
 
-def find_prompt(desk: Desk, sheet: TaskSheet) -> str:
-    """What the last call sent, each part under its role. Raises UsageError where nothing was sent."""
+def find_reasons(desk: Desk, sheet: TaskSheet) -> tuple[str, ...]:
+    """Why the task wants a human, in the queue's words; none where it does not."""
+    queue = list_queue(desk.ledger, desk.today, gigs=[sheet.gig.id])
+    return next((item.reasons for item in queue if item.id == sheet.task.id), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a call sent, each part under its role. `n` counts the calls from 1; `led_to` is the revision that came
+    of it or was edited from it, None where it is only the last call."""
+
+    text: str
+    attempt: AttemptRecord
+    n: int
+    of: int
+    led_to: RevisionRecord | None
+
+
+def find_prompt(desk: Desk, sheet: TaskSheet) -> Prompt:
+    """The call that led to the revision that is shown; the last one where none did. Raises UsageError where nothing was
+    sent."""
     if not sheet.attempts:
         raise UsageError(f"nothing was sent for {sheet.task.ref} yet", f"gigctl run {sheet.task.ref}")
-    made_by = sheet.shown.attempt_id if sheet.shown else None
-    attempt = next((a for a in sheet.attempts if a.id == made_by), sheet.attempts[-1])
-    request = load_request(desk.ledger, attempt)
-    return "".join(f"--- {part.role} ---\n{part.text}\n" for part in request.parts)
+    made_by = _made_by(sheet)
+    n = next((n for n, a in enumerate(sheet.attempts, 1) if a.id == made_by), None)
+    attempt = sheet.attempts[n - 1 if n else -1]
+    parts = load_request(desk.ledger, attempt).parts
+    text = "".join(f"--- {part.role} ---\n{part.text}\n" for part in parts)
+    return Prompt(text, attempt, n or len(sheet.attempts), len(sheet.attempts), sheet.shown if n else None)
+
+
+def _made_by(sheet: TaskSheet) -> int | None:
+    """The call whose draft is shown, or was edited into what is shown."""
+    known = {revision.number: revision for revision in sheet.revisions}
+    revision = sheet.shown
+    while revision is not None and revision.attempt_id is None:
+        revision = known.get(revision.parent or 0)
+    return revision.attempt_id if revision else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from gigctl.insight.alternatives import Alternatives, load_alternatives
 from gigctl.ledger.store import Ledger
 from gigctl.ledger.waiting import WaitingRow, list_waiting
 
@@ -39,8 +40,9 @@ def list_queue(
     """`due` keeps what is due on that day or before."""
     with ledger.reading() as tx:
         rows = list(list_waiting(tx, gigs=gigs, client=client, craft=craft, state=state))
+        beside = load_alternatives(tx, {row.id for row in rows})
     days: dict[str | None, float] = {None: 0.0}
-    items = [item for row in rows if (item := _item(row, today, days)) and (due is None or _by(row, due))]
+    items = [item for row in rows if (item := _item(row, today, days, beside)) and (due is None or _by(row, due))]
     items.sort(key=lambda item: (-item.urgency, item.id))
     return items[:limit]
 
@@ -49,10 +51,10 @@ def _by(row: WaitingRow, due: date) -> bool:
     return row.due is not None and row.due <= due.isoformat()
 
 
-def _item(row: WaitingRow, today: date, days: dict[str | None, float]) -> QueueItem | None:
+def _item(row: WaitingRow, today: date, days: dict[str | None, float], beside: Alternatives) -> QueueItem | None:
     if row.held_until is not None and row.held_until > today.isoformat():
         return None
-    reasons = _reasons(row)
+    reasons = _reasons(row, beside)
     if not reasons:
         return None
     if row.due not in days:
@@ -72,11 +74,11 @@ def _due_urgency(due: date, today: date) -> float:
     return OVERDUE if left < 0 else max(DUE_NOW - A_DAY * left, 0.0)
 
 
-def _reasons(row: WaitingRow) -> list[str]:
+def _reasons(row: WaitingRow, beside: Alternatives) -> list[str]:
     """The empty list where only a run is wanted, no human."""
     if row.state == "failed":
         return [f"no agent could do it ({(row.last or 'failed').replace('_', ' ')})"]
-    reasons = _review_reasons(row) if row.state == "review" else []
+    reasons = _review_reasons(row, beside) if row.state == "review" else []
     if row.last == "unknown":
         reasons.append("a call may have been paid, and its answer is lost (run --retry-unknown)")
     elif row.state == "ready" and _first(row.agents) == "manual":
@@ -84,16 +86,20 @@ def _reasons(row: WaitingRow) -> list[str]:
     return reasons
 
 
-def _review_reasons(row: WaitingRow) -> list[str]:
+def _review_reasons(row: WaitingRow, beside: Alternatives) -> list[str]:
     if row.current is None:
         return [] if row.last == "unknown" else ["yours to write"]
     if row.outdated:
         return ["its source changed"]
     if row.asked_again:
         return ["asked for again, and no new draft took its place"]
-    if row.failing:
-        return [f"check {row.failing}"]
-    return ["ready to sign" if row.assessed else "to review"]
+    reasons = [f"check {row.failing}"] if row.failing else []
+    if row.id in beside.come_back:
+        reasons.append(f"the same as @{beside.come_back[row.id]}, which was rejected")
+    if row.id in beside.undecided:
+        *numbers, last = (f"@{number}" for number in beside.undecided[row.id])
+        reasons.append(f"choose {', '.join(numbers)} or {last}: sign or reject one by its number")
+    return reasons or ["ready to sign" if row.assessed else "to review"]
 
 
 def _first(agents: str) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "json_revision",
     "json_task",
     "render_aside",
+    "render_call",
     "render_checks",
     "render_sheet",
     "render_why",
@@ -112,7 +113,9 @@ def _located(message: str, line: int | None) -> str:
     return f"line {line}: {text}" if line and line > 1 else text
 
 
-def render_sheet(sheet: TaskSheet, terminal: Terminal, today: date, *, history: bool = False) -> str:
+def render_sheet(
+    sheet: TaskSheet, terminal: Terminal, today: date, reasons: Sequence[str] = (), *, history: bool = False
+) -> str:
     """A task as a person reads it: what it is, the source, the draft, the checks, the cost."""
     task = sheet.task
     due = render_due(date.fromisoformat(task.due), today=today) if task.due else ""
@@ -132,6 +135,7 @@ def render_sheet(sheet: TaskSheet, terminal: Terminal, today: date, *, history: 
         parts += ["", *_history(sheet, terminal)]
     unpriced = sum(attempt.cost is None and attempt.reserved is None for attempt in sheet.attempts)
     more = f" and {render_count(unpriced, 'call')} of unknown price" if unpriced else ""
+    parts += ["", "; ".join(reasons)] if reasons else []
     parts += ["", f"{render_count(len(sheet.attempts), 'call')}, {render_usd(sheet.cost)}{more}"]
     return "\n".join(parts)
 
@@ -205,9 +209,15 @@ def _decision_line(decision: DecisionRecord) -> str:
     return f"{decision.kind}{which} by {display_line(decision.actor)}{despite}{note}{void}"
 
 
-def render_why(sheet: TaskSheet, terminal: Terminal) -> str:
+def render_call(attempt: AttemptRecord, n: int, of: int, led_to: RevisionRecord | None) -> str:
+    """`call 2 of 3, by local, led to acme-3.12@2`."""
+    came = f"led to {led_to.ref}" if led_to else f"the last: {(attempt.outcome or 'in flight').replace('_', ' ')}"
+    return f"call {n} of {of}, by {attempt.agent}, {came}"
+
+
+def render_why(sheet: TaskSheet, terminal: Terminal, reasons: Sequence[str] = ()) -> str:
     """What a task waits for, and each check's verdict with its evidence."""
-    lines = [f"{sheet.task.ref}  {sheet.task.state}"]
+    lines = ["  ".join(filter(None, (sheet.task.ref, sheet.task.state, "; ".join(reasons))))]
     if sheet.shown is not None:
         lines += render_checks(sheet.shown.verdicts, terminal, all_=True)
     if sheet.attempts and sheet.attempts[-1].reason:
