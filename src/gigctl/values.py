@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from gigctl.errors import UsageError
@@ -25,6 +26,7 @@ __all__ = [
     "Money",
     "decimal_text",
     "decimals_of",
+    "did_you_mean",
     "find_number",
     "load_text",
     "parse_currency",
@@ -47,6 +49,18 @@ _LARGEST = 10**18
 
 class BadValue(UsageError):
     """A value that is not of its documented form; the message says what was expected."""
+
+
+_MOST_NAMES = 1000
+"""That a mistyped one is compared with: 2 ms."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean notary?` for the nearest of the names; empty where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, islice(known, _MOST_NAMES), n=1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 # --- money ---
@@ -87,7 +101,9 @@ def parse_currency(text: str) -> str:
     """A currency's ISO code, in capitals."""
     code = text.strip().upper()
     if code not in _TWO_DECIMALS and code not in _OTHER_DECIMALS:
-        raise BadValue(f"{text!r} is no currency: expected a code of ISO 4217, like EUR")
+        meant = _SIGNS.get(text.strip().casefold())
+        expected = f"write {meant}" if meant else "expected a code of ISO 4217, like EUR"
+        raise BadValue(f"{text[:40]!r} is no currency: {expected}")
     return code
 
 

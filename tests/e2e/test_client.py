@@ -75,6 +75,14 @@ def test_what_can_not_be_read(home: Path, words: list[str], told: str) -> None:
     assert told in run_gigctl("client", "add", "acme", *words, home=home, code=2).err
 
 
+def test_the_nearest_name_is_told(home: Path) -> None:
+    run_gigctl("client", "add", "notary", home=home, code=0)
+    assert 'no client "notray", did you mean notary?' in run_gigctl("client", "show", "notray", home=home, code=2).err
+    assert 'no client "notray", did you mean notary?' in run_gigctl("gig", "show", "notray-1", home=home, code=2).err
+    far = run_gigctl("client", "show", "zzz", home=home, code=2).err
+    assert far == 'error: there is no client "zzz"\nhint: gigctl client add zzz\n'
+
+
 def test_mistakes(home: Path) -> None:
     client(home, "add", "acme", "--rate", "60", "--currency", "EUR")
     assert "already" in run_gigctl("client", "add", "acme", home=home, code=2).err

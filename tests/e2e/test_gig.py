@@ -152,14 +152,18 @@ def test_all_errors_of_a_file_at_once(home: Path) -> None:
         (["binary"], "expected TOML in UTF-8"),
         (["deep.toml"], "no TOML"),
         (["huge.toml"], "larger than"),
-        ([], "--craft: none is named"),
+        (["--title", "t"], "--craft: nothing says what is to be done: --to LANGUAGE for a translation, --repo PATH"),
+        (["--source", "contrat.fr.md", "--brief", "x"], "--craft writing for a text"),
+        (["--source", "contrat.fr.md", "--from", "fr"], "--to: translation needs it: nothing says into which language"),
         (["--to", "en", "--source", "binary"], "UTF-8"),
         (["--to", "en", "--source", "contrat.fr.md", "--source", "sub/contrat.fr.md"], "two are named contrat.fr.md"),
         (["--craft", "writing"], "--brief: writing needs it"),
         (["--craft", "translation", "--source", "contrat.fr.md"], "--to: translation needs it"),
         (["--craft", "code", "--brief", "x", "--repo", "sub"], "is no git repository"),
         (["--to", "en", "--repo", "."], "translation works on files"),
-        (["-c", "bolt", "--to", "en"], '--client: there is no client "bolt"'),
+        (["-c", "bolt", "--to", "en"], '--client: there is no client "bolt" (gigctl client add bolt)'),
+        (["-c", "mee", "--to", "en"], '--client: there is no client "mee", did you mean me?'),
+        (["--to", "en", "-a", "lcal"], '--agent: there is no agent "lcal", did you mean local?'),
         (["--to", "en", "--set", "x=1"], "has no such option"),
         (["--to", "en", "--due", "yesterday"], "--due: 'yesterday' is no date"),
         (["--to", "en", "--price", "1e3"], "--price: '1e3' is no amount"),
@@ -173,6 +177,43 @@ def test_what_is_wrong_is_said_and_nothing_stays(empty: Path, words: list[str], 
     assert expected in ran.err
     assert "Traceback" not in ran.err
     assert count(empty) == 0
+
+
+def test_unknown_and_bad_options_are_told_together(empty: Path) -> None:
+    words = ["--craft", "writing", "--brief", "x", "--price", "60,50", "--due", "27.11.2035", "-a", "nobody"]
+    settings = ["--set", "lenght=2", "--set", "length=5", "--set", "format=html", "--set", "colour=red"]
+    in_file = 'craft = "writing"\nbrief = "x"\nprice = "120€"\n'
+    in_file += '[set]\nlenght = "2"\nlength = "5"\n[checks.length]\nmin = "a"\n'
+    (empty / "bad.toml").write_text(in_file)
+    assert told(run_gigctl("gig", "add", *words, *settings, home=empty, code=2)) == [
+        "--price: '60,50' is no amount: write 60.50",
+        "--set lenght: writing has no such option, did you mean length?",
+        "--set length=5: expected 120..160, ..160 or 300..500 words",
+        "--set format=html: expected text or markdown",
+        "--set colour: writing has no such option: expected one of length, required, forbidden, format, language, file",
+        "--due: '27.11.2035' is no date: write 2035-11-27",
+        '--agent: there is no agent "nobody"',
+    ]
+    assert told(run_gigctl("gig", "add", "bad.toml", home=empty, code=2)) == [
+        "bad.toml: checks.length: min is a whole number, got 'a'",
+        "bad.toml: price: '120€' is no amount: write 120EUR",
+        "bad.toml: set lenght: writing has no such option, did you mean length?",
+        "bad.toml: set length=5: expected 120..160, ..160 or 300..500 words",
+    ]
+    assert count(empty) == 0
+
+
+def test_bad_options_are_refused_by_edit_too(home: Path) -> None:
+    added(home, "--brief", "A haiku.")
+    assert told(run_gigctl("gig", "edit", "me-1", "--set", "length=5", "--set", "x=1", home=home, code=2)) == [
+        "--set length=5: expected 120..160, ..160 or 300..500 words",
+        "--set x: writing has no such option: expected one of length, required, forbidden, format, language, file",
+    ]
+
+
+def test_the_craft_follows_from_what_is_said(home: Path) -> None:
+    assert added(home, "--brief", "A haiku.")["craft"] == "writing"
+    assert added(home, "--source", "contrat.fr.md", "--from", "fr", "--to", "en")["craft"] == "translation"
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from gigctl.values import (
     BadValue,
     Money,
     decimals_of,
+    did_you_mean,
     find_number,
     load_text,
     parse_currency,
@@ -132,6 +133,14 @@ def test_currencies() -> None:
     assert decimals_of("KWD") == 3
     with pytest.raises(BadValue, match="4217"):
         parse_currency("ERU")
+    with pytest.raises(BadValue, match=r"write EUR$"):
+        parse_currency("€")
+
+
+def test_the_nearest_name() -> None:
+    assert did_you_mean("notray", ["acme", "notary"]) == ", did you mean notary?"
+    assert did_you_mean("zzz", ["acme", "notary"]) == ""
+    assert did_you_mean("name", (f"other{n}" for n in range(10**9))) == "", "a list without end is capped"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +10,7 @@ from gigctl.checks.base import BadOption, Check
 from gigctl.checks.options import seconds_of
 from gigctl.errors import UsageError
 from gigctl.model import CheckSpec
+from gigctl.values import did_you_mean
 
 if TYPE_CHECKING:
     from gigctl.checks import (
@@ -62,9 +62,7 @@ def list_checks() -> tuple[str, ...]:
 def get_check(name: str) -> Check:
     """The check of that name. Raises UsageError, which names the nearest one."""
     if name not in TABLE:
-        near = get_close_matches(name, TABLE, 1)
-        meant = f", did you mean {near[0]}?" if near else ""
-        raise UsageError(f"no check is called {name!r}{meant}", f"the checks: {', '.join(TABLE)}")
+        raise UsageError(f"no check is called {name!r}{did_you_mean(name, TABLE)}", f"the checks: {', '.join(TABLE)}")
     return cast("Check", import_module(TABLE[name]))
 
 
@@ -116,9 +114,8 @@ def _table_errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
     if "run" not in table:
         wanted = table.get("check", name)
         if not isinstance(wanted, str) or wanted not in TABLE:
-            near = get_close_matches(str(wanted), TABLE, 1)
             key = "check" if "check" in table else "has neither check nor run, and its name"
-            yield f"{key} {wanted!r} is no check" + (f", did you mean {near[0]}?" if near else f": {', '.join(TABLE)}")
+            yield f"{key} {wanted!r} is no check" + (did_you_mean(str(wanted), TABLE) or f": {', '.join(TABLE)}")
     elif not _is_argv(table["run"]):
         yield f"run is a command line or a list of words, got {table['run']!r}"
     if not isinstance(table.get("required", True), bool | list):

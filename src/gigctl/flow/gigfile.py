@@ -11,6 +11,7 @@ from typing import Any
 from gigctl.checks.registry import load_spec
 from gigctl.errors import UsageError
 from gigctl.model import CheckSpec
+from gigctl.values import did_you_mean
 
 __all__ = ["TaskWish", "Wish", "merged", "read_gig_file", "render_gig_file"]
 
@@ -117,11 +118,8 @@ class _Reader:
         )
 
     def _unknown(self, where: str, table: Mapping[str, Any], known: set[str]) -> None:
-        from difflib import get_close_matches
-
         for key in sorted(set(table) - known):
-            near = get_close_matches(key, known, n=1)
-            self.bad(f"{where}{key}", f"no such key{f', did you mean {near[0]}?' if near else ''}")
+            self.bad(f"{where}{key}", f"no such key{did_you_mean(key, sorted(known))}")
 
     def _values(
         self, where: str, table: Mapping[str, Any], texts: Mapping[str, str], lists: Mapping[str, str]
@@ -168,7 +166,8 @@ class _Reader:
             try:
                 out.append(load_spec(name, table))
             except UsageError as error:
-                self.bad(f"checks.{name}", error.message)
+                for line in error.message.replace(f"[checks.{name}] ", "").split("; "):
+                    self.bad(f"checks.{name}", line.removeprefix(f"{name}: "))
         return tuple(out)
 
     def _tasks(self, value: Any) -> tuple[TaskWish, ...]:

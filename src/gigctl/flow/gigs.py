@@ -16,7 +16,7 @@ from gigctl.flow.asking import craft_gig
 from gigctl.flow.desk import Desk
 from gigctl.flow.erasing import Removal
 from gigctl.flow.gigfile import LARGEST_FILE, Wish, merged, read_gig_file
-from gigctl.flow.intake import load_rates, parse_future
+from gigctl.flow.intake import check_options, load_rates, parse_future
 from gigctl.flow.references import get_gig
 from gigctl.ledger import clients, gigs, revisions, tasks
 from gigctl.ledger.store import Tx
@@ -239,9 +239,7 @@ def _shaping(gig: GigRecord, changes: GigChanges, problems: list[str]) -> dict[s
         specs = {spec.name: spec for spec in (*gig.checks, *changes.checks)}
         out["checks"] = tuple(specs.values())
     if changes.options:
-        known = ", ".join(craft.OPTIONS) or "none"
-        unknown = [key for key in changes.options if key not in craft.OPTIONS]
-        problems += [f"--set {key}: {gig.craft} has no such option: expected one of {known}" for key in unknown]
+        problems += [f"--set {problem}" for problem in check_options(craft, changes.options)]
         options = {**gig.options, **changes.options}
         out["options"] = {key: value for key, value in options.items() if value != ""}
     return out

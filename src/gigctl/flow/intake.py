@@ -24,9 +24,9 @@ from gigctl.model import REGULAR, Change, Content, Gig, LeftAlone, Source, Split
 from gigctl.records import ClientRecord, GigRecord
 from gigctl.system.git.bases import add_base
 from gigctl.system.git.store import Store
-from gigctl.values import parse_date, parse_language, parse_money, parse_usd
+from gigctl.values import did_you_mean, parse_date, parse_language, parse_money, parse_usd
 
-__all__ = ["Added", "add_gig", "load_rates", "parse_future", "read_source", "split_sources"]
+__all__ = ["Added", "add_gig", "check_options", "load_rates", "parse_future", "read_source", "split_sources"]
 
 Value = TypeVar("Value")
 STDIN_NAME = "stdin.txt"
@@ -65,6 +65,11 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
     sources = {name: read_source(wish, name, stdin, problems) for name in _source_names(wish)}
     fields = _fields(desk, wish, client, craft, problems)
     _check_wishes(wish, list(sources.values()), problems)
+    problems += [
+        f'{_where(wish, "agent")}: there is no agent "{name}"{did_you_mean(name, desk.agents)}'
+        for name in wish.agents
+        if name not in desk.agents
+    ]
     _raise(problems)
     assert client is not None  # noqa: S101
     assert craft is not None  # noqa: S101
@@ -96,7 +101,8 @@ def _asked(wish: Wish, key: str, problems: list[str], get: Callable[[], Value]) 
     try:
         return get()
     except UsageError as error:
-        problems.append(f"{_where(wish, key)}: {error.message}")
+        way_out = f" ({error.hint})" if error.hint else ""
+        problems.append(f"{_where(wish, key)}: {error.message}{way_out}")
         return None
 
 
@@ -108,12 +114,19 @@ def _where(wish: Wish, key: str) -> str:
 
 
 def _only_craft(wish: Wish) -> str:
-    """The craft that options leave no doubt about."""
-    if wish.targets:
+    """The craft that the rest leaves no doubt about."""
+    if wish.targets or wish.source_language:
         return "translation"
-    if wish.repository:
+    if wish.repository or wish.base:
         return "code"
-    raise UsageError("none is named: expected translation, code or writing", "gigctl craft list")
+    if wish.brief and not wish.sources and not wish.tasks:
+        return "writing"
+    dash = "" if wish.origin else "--"
+    writing = f"{dash}craft writing" if wish.brief else f"{dash}brief TEXT"
+    raise UsageError(
+        "nothing says what is to be done:"
+        f" {dash}to LANGUAGE for a translation, {dash}repo PATH for code, {writing} for a text"
+    )
 
 
 # --- fields ---
@@ -146,7 +159,7 @@ def _fields(
 
 _FIELD = {"to": "targets", "from": "source_language", "agent": "agents", "source": "sources", "repo": "repository",
           "set": "options"}  # fmt: skip
-_WHAT = {"to": "into which language", "brief": "what is to be done", "from": "from which language"}
+_WHAT = {"to": "into which language (BCP 47, like en)", "brief": "what is to be done", "from": "from which language"}
 
 
 def load_rates(desk: Desk) -> Mapping[str, Decimal]:
@@ -161,9 +174,29 @@ def _missing(wish: Wish, craft: Craft) -> Iterator[str]:
         of_tasks = wish.tasks and all(getattr(task, field, None) or task.craft for task in wish.tasks)
         if not getattr(wish, field) and not of_tasks:
             yield f"{_where(wish, name)}: {craft.NAME} needs it: nothing says {_WHAT[name]}"
-    for name in sorted(set(wish.options) - set(craft.OPTIONS)):
-        known = ", ".join(craft.OPTIONS) or "none"
-        yield f"{_where(wish, 'set')} {name}: {craft.NAME} has no such option: expected one of {known}"
+    for problem in check_options(craft, wish.options):
+        yield f"{_where(wish, 'set')} {problem}"
+
+
+_NOTHING = Source("nothing.txt", b"nothing")
+
+
+def check_options(craft: Craft, options: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a craft's options: keys that it does not know, and what it says of each value alone.
+
+    It is asked to split a text of nothing by them, since only the craft knows its values.
+    """
+    for key, value in options.items():
+        if key not in craft.OPTIONS:
+            known = ", ".join(craft.OPTIONS) or "none"
+            near = did_you_mean(key, craft.OPTIONS)
+            yield f"{key}: {craft.NAME} has no such option{near or f': expected one of {known}'}"
+        elif value != "":
+            gig = Gig("", craft.NAME, brief="nothing", target_languages=("en",), base="0" * 40, options={key: value})
+            try:
+                craft.split(_NOTHING, gig)
+            except BadSource as error:
+                yield str(error)
 
 
 def _check_wishes(wish: Wish, sources: Sequence[Source], problems: list[str]) -> None:

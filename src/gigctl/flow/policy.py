@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from gigctl.errors import PolicyError, UsageError
 from gigctl.model import SLUG, AgentEntry
 from gigctl.records import ClientRecord
+from gigctl.values import did_you_mean
 
 __all__ = ["check_chain", "check_policy_form"]
 
@@ -26,7 +27,7 @@ def check_chain(client: ClientRecord, chain: Iterable[str], agents: Mapping[str,
     for name in chain:
         entry = agents.get(name)
         if entry is None:
-            raise UsageError(f'there is no agent "{name}"', "gigctl agent list")
+            raise UsageError(f'there is no agent "{name}"{did_you_mean(name, agents)}', "gigctl agent list")
         if client.policy == "local-only" and not entry.is_local:
             raise PolicyError(
                 f"{name} would take {client.slug}'s material off this machine, and {client.slug} is local-only",

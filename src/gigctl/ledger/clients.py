@@ -10,8 +10,10 @@ from gigctl.ledger.blobs import Owner
 from gigctl.ledger.journal import record_event
 from gigctl.ledger.store import Tx
 from gigctl.records import ClientRecord
+from gigctl.values import did_you_mean
 
 _SELECT = "SELECT * FROM client WHERE removed IS NULL"
+_NEAREST = "SELECT slug FROM client WHERE removed IS NULL"
 
 
 def _read(tx: Tx, row: Any) -> ClientRecord:
@@ -53,7 +55,10 @@ def get_client(tx: Tx, slug: str) -> ClientRecord:
     if rows:
         names = ", ".join(row["slug"] for row in rows)
         raise UsageError(f'"{slug}" may mean several clients: {names}', "write one more letter")
-    raise UsageError(f'there is no client "{slug}"', f"gigctl client add {slug}")
+    near = did_you_mean(slug, (row["slug"] for row in tx.rows(f"{_NEAREST} ORDER BY id DESC LIMIT 1000")))
+    raise UsageError(
+        f'there is no client "{slug}"{near}', "gigctl client list" if near else f"gigctl client add {slug}"
+    )
 
 
 def add_client(
