@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from gigctl.ledger import attempts, revisions, tasks
 from gigctl.ledger.alternatives import list_come_back, list_with_others
-from gigctl.ledger.store import Tx
-from gigctl.records import RevisionRecord, TaskRecord
+
+if TYPE_CHECKING:
+    from gigctl.ledger.store import Tx
+    from gigctl.records import RevisionRecord, TaskRecord
 
 __all__ = ["Alternatives", "list_undecided", "load_alternatives", "passes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Alternatives:
+class Alternatives(NamedTuple):
     """By task id: the numbers of the drafts between which a person must choose (the current one is the first), and the
     number of the rejected revision that the current one is the same as."""
 
-    undecided: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    come_back: dict[int, int] = field(default_factory=dict)
+    undecided: dict[int, tuple[int, ...]]
+    come_back: dict[int, int]
 
 
 def load_alternatives(tx: Tx, among: Container[int]) -> Alternatives:
     """Of the tasks in review whose ids are `among` these."""
-    undecided = {}
-    for task_id in sorted(list_with_others(tx)):
-        if task_id in among:
-            task = tasks.get_task_by_id(tx, task_id)
-            if others := list_undecided(tx, task):
-                undecided[task_id] = (*filter(None, (task.current,)), *(other.number for other in others))
-    return Alternatives(undecided, list_come_back(tx))
+    found = {task: _choices(tx, task) for task in sorted(list_with_others(tx)) if task in among}
+    return Alternatives({task: numbers for task, numbers in found.items() if numbers}, list_come_back(tx))
+
+
+def _choices(tx: Tx, task_id: int) -> tuple[int, ...]:
+    from gigctl.ledger import tasks  # for the few that have one: the plain queue is what is typed most often
+
+    task = tasks.get_task_by_id(tx, task_id)
+    others = tuple(other.number for other in list_undecided(tx, task))
+    return (task.current, *others) if task.current and others else others
 
 
 def passes(revision: RevisionRecord) -> bool:
@@ -42,6 +45,8 @@ def list_undecided(tx: Tx, task: TaskRecord) -> list[RevisionRecord]:
 
     A human's revision decides about the drafts before it, a later round (`redo`, `run -a`) about those it replaced.
     """
+    from gigctl.ledger import attempts, revisions
+
     made = {r.number: r for r in revisions.list_revisions(tx, task.id) if r.input_n == task.input_n}
     round_of = {a.revision: a.round for a in attempts.list_attempts(tx, task=task.id)}
     current = made.get(task.current or 0)
