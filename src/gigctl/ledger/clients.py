@@ -108,8 +108,8 @@ def remove_client(tx: Tx, client: ClientRecord) -> None:
 def empty_gig(tx: Tx, gig: int) -> None:
     """Takes a gig's texts out of its rows, and it out of every listing."""
     tx.run(
-        "UPDATE gig SET removed = ?, state = 'closed', title = NULL, brief = NULL, settings = NULL, repository = NULL"
-        " WHERE id = ?",
+        "UPDATE gig SET removed = ?, state = 'closed', title = NULL, brief = NULL, settings = NULL, wishes = NULL,"
+        " repository = NULL WHERE id = ?",
         tx.now, gig,
     )  # fmt: skip
     # Paths are a client's words too; the revision's hash stays.

@@ -78,7 +78,10 @@ def _write(tx: Tx, owner: Owner, fields: Mapping[str, Any]) -> None:
     columns: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
     columns |= {name: blobs.put_optional(tx, owner, fields[name]) for name in _TEXTS if name in fields}
     columns |= {name: json.dumps(list(fields[name])) for name in ("targets", "agents") if name in fields}
-    if any(name in fields for name in ("options", "checks", "wishes")):
+    if "wishes" in fields:
+        wishes = [dict(wish) for wish in fields["wishes"]]
+        columns["wishes"] = blobs.put_json(tx, owner, wishes) if wishes else None
+    if "options" in fields or "checks" in fields:
         old = blobs.get_json(tx, tx.value("SELECT settings FROM gig WHERE id = ?", owner.gig), {})
         columns["settings"] = blobs.put_json(tx, owner, old | _settings(fields))
     if columns:
@@ -95,15 +98,12 @@ def _settings(fields: Mapping[str, Any]) -> dict[str, Any]:
             {"name": spec.name, "check": spec.check, "options": dict(spec.options), "required": spec.required}
             for spec in fields["checks"]
         ]
-    if "wishes" in fields:
-        out["wishes"] = [dict(wish) for wish in fields["wishes"]]
     return out
 
 
 def list_wishes(tx: Tx, gig: int) -> list[dict[str, Any]]:
     """The tasks that the gig was taken on with by name, as they were written; none where its sources were split."""
-    settings = blobs.get_json(tx, tx.value("SELECT settings FROM gig WHERE id = ?", gig), {})
-    return list(settings.get("wishes", []))
+    return list(blobs.get_json(tx, tx.value("SELECT wishes FROM gig WHERE id = ?", gig), []))
 
 
 def get_gig_by_id(tx: Tx, gig: int) -> GigRecord:

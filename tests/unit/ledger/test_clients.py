@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gigctl.errors import UsageError
+from gigctl.errors import LedgerError, UsageError
 from gigctl.ledger import clients, gigs, money, tasks
 from gigctl.ledger.store import Ledger, Tx
 from gigctl.model import Reference, Source
@@ -93,8 +93,23 @@ def test_sources_and_their_versions(ledger: Ledger) -> None:
         assert gigs.find_source(tx, gig.id, "c.md") is None
         assert gigs.list_bases(tx) == {"c" * 40, "t" * 40}
         assert gigs.list_wishes(tx, gig.id) == [{"name": "a"}]
+        wishes = tx.value("SELECT wishes FROM gig WHERE id = ?", gig.id)
         gigs.remove_gig(tx, gig)
         assert gigs.list_bases(tx) == set()
+        assert gigs.list_wishes(tx, gig.id) == []
+        assert tx.value("SELECT data FROM blob WHERE sha256 = ?", wishes) is None
+
+
+def test_a_gig_is_read_without_its_wishes(ledger: Ledger) -> None:
+    """Of 2,000 tasks they are 360 kB of JSON, and `redo -` reads the gig once a task."""
+    wishes = [{"name": f"t{n}", "brief": "secret"} for n in range(20)]
+    with ledger.writing() as tx:
+        gig = new_gig(tx, wishes=wishes, options={"length": "1..2"})
+        assert gigs.list_wishes(tx, gigs.edit_gig(tx, gig, options={}).id) == wishes
+        tx.run("UPDATE blob SET data = x'00' WHERE sha256 = (SELECT wishes FROM gig WHERE id = ?)", gig.id)
+        assert gigs.get_gig_by_id(tx, gig.id).options == {}
+        with pytest.raises(LedgerError, match="changed outside"):
+            gigs.list_wishes(tx, gig.id)
 
 
 def test_tasks_are_counted_by_state(ledger: Ledger) -> None:

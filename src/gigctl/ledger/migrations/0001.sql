@@ -52,6 +52,7 @@ CREATE TABLE gig (
   title           TEXT REFERENCES blob (sha256),
   brief           TEXT REFERENCES blob (sha256),
   settings        TEXT REFERENCES blob (sha256),   -- JSON: options and checks as the user gave them
+  wishes          TEXT REFERENCES blob (sha256),   -- JSON: its tasks as a gig's file named them, read to write it back
   source_language TEXT NOT NULL DEFAULT '',
   targets         TEXT NOT NULL DEFAULT '[]',      -- JSON list of languages
   repository      TEXT REFERENCES blob (sha256),   -- the client's path
