@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from gigctl.crafts.base import BadSource
-from gigctl.crafts.translation.blocks import with_seams
+from gigctl.crafts.translation.blocks import LINE_END, with_seams
 from gigctl.crafts.translation.front_matter import quoted
 from gigctl.model import REGULAR, Change, Content, Gig, Source, Task
 
@@ -58,7 +58,16 @@ def _in_place(task: Task, text: str) -> bytes:
     if "raw" in place:
         return (place["raw"] if text == task.input.text else quoted(text, place["style"])).encode()
     whole = text if text == task.input.text else text.strip("\r\n")
+    if "style" in place and text != task.input.text:
+        return _in_block_scalar(whole, place["more"]).encode()
     return with_seams(whole, place.get("seams", ()), place.get("more", "\n")).encode()
+
+
+def _in_block_scalar(text: str, more: str) -> str:
+    """Lines of YAML's `|` and `>`, however many they are now: the first one's indentation is that of all."""
+    first, *rest = LINE_END.split(text)
+    blank = more.rstrip(" ")
+    return first.lstrip() + "".join(more + line if line.strip() else blank for line in rest)
 
 
 def target_names(gig: Gig, names: Sequence[str], language: str) -> Mapping[str, str]:

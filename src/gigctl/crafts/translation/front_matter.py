@@ -109,10 +109,11 @@ def _stretch(lines: Lines, spans: list[tuple[int, int, int]]) -> str:
 
 
 def _block_scalar(lines: Lines, first: int, node: ScalarNode) -> Block:
-    """`|` and `>`: the lines below the indicator, each without the indentation of the first."""
-    rows = [n for n in range(first + node.start_mark.line + 1, first + node.end_mark.line + 1) if n < len(lines.lines)]
-    filled = [n for n in rows if lines.lines[n].strip() and _indent(lines.lines[n])]
-    indent = _indent(lines.lines[filled[0]])
+    """`|` and `>`: the lines below the indicator, each without the indentation that all have."""
+    end = node.end_mark.line + (node.end_mark.column > 0)  # at column 0 the line is the next key's already
+    rows = range(first + node.start_mark.line + 1, first + end)
+    filled = [n for n in rows if lines.lines[n].strip()]
+    indent = min(_indent(lines.lines[n]) for n in filled)
     inside = [n for n in rows if filled[0] <= n <= filled[-1]]
     spans = [(n, min(indent, len(lines.lines[n])), len(lines.lines[n])) for n in inside]
     return Block("front matter", **lines.cut(spans), style=node.style or "|")

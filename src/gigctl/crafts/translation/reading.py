@@ -115,7 +115,7 @@ def _fit_line(text: str, source: str, place: Mapping[str, Any]) -> str:
 
 def _fit_value(text: str, source: str, place: Mapping[str, Any]) -> str:
     if place.get("style") in ("|", ">"):
-        return "\n".join(line.strip() for line in text.split("\n") if line.strip())
+        return "\n".join(line.strip() for line in text.split("\n"))
     return text.strip() if "\n" in source.strip() else " ".join(text.split("\n")).strip()
 
 
