@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gigctl.crafts.base import BadSource
 from gigctl.crafts.translation import markdown, plain
 from gigctl.crafts.translation.assembling import assemble
-from gigctl.crafts.translation.blocks import Block, decode, place_of
+from gigctl.crafts.translation.blocks import Block, check_blocks, check_size, decode, place_of
 from gigctl.crafts.translation.prompt import ask
 from gigctl.crafts.translation.reading import read
 from gigctl.model import CheckContext, CheckSpec, Content, Gig, Source, Split, Task, TaskSpec
@@ -49,7 +51,10 @@ def split(source: Source | None, gig: Gig) -> Split:
     if source is None:
         return Split(tuple(_brief_tasks(gig)))
     form = _format(source, gig)
-    found = (markdown if form == "markdown" else plain).find_blocks(decode(source))
+    check_size(source)
+    with _without_collector():
+        found = (markdown if form == "markdown" else plain).find_blocks(decode(source))
+    check_blocks(source, found.blocks)
     languages = gig.target_languages or ("",)
     shared = [(block, _shared_context(found.blocks, n, form)) for n, block in enumerate(found.blocks)]
     tasks = (
@@ -64,6 +69,18 @@ def split(source: Source | None, gig: Gig) -> Split:
         for block, known in shared
     )
     return Split(tuple(tasks), found.left_alone)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A parse makes a million tokens and no cycle: looking through them again and again doubles a large file's time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _brief_tasks(gig: Gig) -> Iterator[TaskSpec]:

@@ -20,6 +20,14 @@ _WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff":
 _BINARY_SHARE = 10
 """One NUL in so many bytes is no text: UTF-16 of western text has one in two."""
 
+_FILLED = re.compile(rb"[^\r\n]+")
+MOST_BYTES = 32 * 1024 * 1024
+MOST_LINES = 300_000
+"""Of one file: ten times the longest novel, and what the parser reads in 20 s where every line is a block."""
+MOST_BLOCK_BYTES = 64 * 1024
+"""Of one block: twice what a model can answer (8,192 tokens of about four bytes), so that nothing longer comes back
+whole; and the parsers' time grows with the square of a block that is all brackets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -116,6 +124,29 @@ def decode(source: Source) -> str:
             f"{source.name}:{line} is not UTF-8 (byte {error.start} is 0x{byte:02x}), expected text in UTF-8: "
             f"`iconv -f LATIN1 -t UTF-8` turns an old western file into it"
         ) from None
+
+
+def check_size(source: Source) -> None:
+    """Raises BadSource where a file is too large to be read in seconds."""
+    lines = sum(1 for _ in _FILLED.finditer(source.data))
+    for found, most, what in ((len(source.data), MOST_BYTES, "bytes"), (lines, MOST_LINES, "lines with text")):
+        if found > most:
+            raise BadSource(
+                f"{source.name} has {found:,} {what}, expected at most {most:,} in a file: "
+                "split it into several and give them all (--source FILE, as often as needed)"
+            )
+
+
+def check_blocks(source: Source, blocks: Iterable[Block]) -> None:
+    """Raises BadSource where a block is longer than any answer."""
+    for block in blocks:
+        if block.end - block.start > MOST_BLOCK_BYTES:
+            what = {"table": "one table", "front matter": "one value"}.get(block.kind, "one paragraph")
+            cure = "split the table" if block.kind == "table" else "put blank lines where it can be parted"
+            raise BadSource(
+                f"{source.name}:{block.line} is {what} of {block.end - block.start:,} bytes, "
+                f"expected at most {MOST_BLOCK_BYTES:,}: {cure}"
+            )
 
 
 def place_of(block: Block, file: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _EVERYWHERE = ["paragraph", "reference", "blockquote", "list"]
 _MARKER = re.compile(r":{3,}(?![^\s:]*:)")
 """Opens or closes a container (VitePress, Docusaurus, MyST, Pandoc); `:::a:::` is none."""
 _TOML_MARK = "+++"
+_CARRIAGE = re.compile(r"\r\n?")
 
 
 @cache
@@ -49,17 +50,31 @@ def markdown() -> MarkdownIt:
     return parser
 
 
-def block_tokens(text: str) -> Sequence[Token]:
-    """The tokens of a text's blocks; their inline content is not parsed."""
+def block_tokens(text: str, known: dict[str, Any] | None = None) -> Sequence[Token]:
+    """The tokens of a text's blocks; their inline content is not parsed.
+
+    `known` is filled with the document's link and footnote labels, as `inline_tokens` wants them.
+    """
     from markdown_it.rules_block import StateBlock
 
     parser = markdown()
-    source = re.sub(r"\r\n?", "\n", text).replace("\0", "\ufffd")
+    source = _CARRIAGE.sub("\n", text).replace("\0", "\ufffd")
     if not source:
         return []
-    state = StateBlock(source, parser, {}, [])
+    state = StateBlock(source, parser, {} if known is None else known, [])
     parser.block.tokenize(state, 0, state.lineMax)
     return state.tokens
+
+
+def inline_tokens(inline: Token, known: dict[str, Any]) -> Sequence[Token]:
+    """What stands inside one block, by the labels that `block_tokens` found in its document."""
+    from markdown_it.rules_core import StateCore, text_join
+
+    parser = markdown()
+    inline.children = []
+    parser.inline.parse(inline.content, parser, known, inline.children)
+    text_join(StateCore(inline.content, parser, known, [inline]))
+    return inline.children
 
 
 def block_structure(text: str) -> list[tuple[Any, ...]]:

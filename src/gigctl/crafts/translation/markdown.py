@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gigctl.crafts.translation.blocks import SPACES, Block, Found, Kind, Lines, sorted_by_line
-from gigctl.crafts.translation.dialect import markdown
+from gigctl.crafts.translation.dialect import block_tokens, inline_tokens
 from gigctl.crafts.translation.front_matter import find_values
-from gigctl.crafts.translation.words import has_words, inline_has_words, what_is_alone
+from gigctl.crafts.translation.words import (
+    begins_with_words,
+    has_words,
+    inline_has_words,
+    may_have_words,
+    what_is_alone,
+)
 from gigctl.model import LeftAlone
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ _LEAVES = {
     "definition": "a link definition",
     "toml_front_matter": "front matter that is not YAML",
 }
-_ANCHOR = re.compile(r"[ \t]+\{[#.:][^{}]*\}[ \t]*$")
+_ANCHOR = re.compile(r"\{[#.:][^{}]*\}")
 """`{#skip-link}` after a heading is its address."""
 _ALERT = re.compile(r"\[![A-Za-z]+\][ \t]*$")
 _TASK = re.compile(r"\[[ xX]\][ \t]+(?=\S)")
@@ -36,8 +42,15 @@ _CONTAINER_TITLE = re.compile(
     r":{3,}[ \t]*(?:\{[^{}]*\}|[\w-]+)(?:[ \t]*\[(?P<boxed>.+)\]|[ \t]+(?P<title>[^\s{].*?))[ \t]*$"
 )
 _ADMONITION_TITLE = re.compile(r'(?:!!!|\?\?\?\+?)[^"]*"(?P<title>.+)"')
-_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.)+)\]", re.DOTALL)
-_HTML_TEXT = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TITLE_MOST = 1000
+"""Characters of a line that can hold a container's title."""
+_LABEL = re.compile(r"\[((?:[^\[\]\\]|\\.){1,999})\]", re.DOTALL)
+"""A label has at most 999 characters (CommonMark)."""
+_HTML_TEXT = re.compile(r"<!--(?:.*?-->|.*)|<(script|style)\b(?:.*?</\1\s*>|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
+_BLOCK_EFFORT, _FILE_EFFORT = 10_000, 5_000_000
+"""Characters times marks: markdown-it looks from each opening bracket or bare ampersand through the whole rest of its
+block (80 kB of `[` take 14 s), so what is full of them is judged by its look: in one block, and in all of a file."""
+_OPENING = "[&<"
 
 
 @dataclass(slots=True)
@@ -47,9 +60,11 @@ class _Reader:
     lines: Lines
     parsed: list[int]  # where each line begins in what the parser read
     labels: Mapping[str, str]  # normalised label -> its definition
+    known: dict[str, Any]  # what the parser knows of the document's labels
     blocks: list[Block] = field(default_factory=list)
     alone: list[LeftAlone] = field(default_factory=list)
     heading: str = ""
+    effort: int = _FILE_EFFORT  # that is left
     open: list[str] = field(default_factory=list)  # types of the containers around
 
     def spans(self, token: Token) -> list[Span]:
@@ -73,21 +88,38 @@ class _Reader:
 
     def definitions_in(self, text: str) -> str:
         """The document's definitions that the text may refer to, as Markdown."""
+        if not self.labels or "[" not in text:
+            return ""
         from markdown_it.common.utils import normalizeReference
 
-        names = {normalizeReference(found) for found in _LABEL.findall(text)} if self.labels else set()
+        names = {normalizeReference(found) for found in _LABEL.findall(text)}
         return "\n".join(sorted(self.labels[name] for name in names if name in self.labels))
+
+    def inside(self, inline: Token) -> Sequence[Token]:
+        """An inline token's content, parsed once; nothing where that would take too long."""
+        effort = len(inline.content) * (1 + sum(map(inline.content.count, _OPENING)))
+        if not inline.children and effort <= min(_BLOCK_EFFORT, self.effort):
+            self.effort -= effort
+            inline_tokens(inline, self.known)
+        return inline.children or ()
+
+    def has_words(self, inline: Token) -> bool:
+        if begins_with_words(inline.content):
+            return True
+        inside = self.inside(inline)
+        return inline_has_words(inside) if inside else may_have_words(inline.content)
 
 
 def find_blocks(text: str) -> Found:
     """What is to be translated in a Markdown file, in the file's order. `text` is the whole file."""
     lines = Lines.of(text)
     source = "\n".join(lines.lines)
-    tokens = markdown().parse(source)
+    known: dict[str, Any] = {}
+    tokens = block_tokens(source, known)
     starts = [0]
     for line in lines.lines[:-1]:
         starts.append(starts[-1] + len(line) + 1)
-    reader = _Reader(lines, starts, _labels(tokens))
+    reader = _Reader(lines, starts, _labels(tokens), known)
     for n, token in enumerate(tokens):
         _read_token(reader, tokens, n, token)
     return Found(tuple(reader.blocks), sorted_by_line(reader.alone))
@@ -116,9 +148,9 @@ def _read_token(reader: _Reader, tokens: Sequence[Token], n: int, token: Token) 
     if token.nesting < 0:
         reader.open.pop()
     elif token.type == "heading_open":
-        _read_heading(reader, token, tokens[n + 1], _definitions_above(tokens, n))
+        _read_heading(reader, token, tokens[n + 1], _definition_above(tokens, n))
     elif token.type == "paragraph_open":
-        _read_paragraph(reader, token, tokens[n + 1], _definitions_above(tokens, n))
+        _read_paragraph(reader, token, tokens[n + 1], _definition_above(tokens, n))
     elif token.type == "table_open":
         _read_table(reader, token, tokens, n)
     elif token.type == "admonition_open":
@@ -142,7 +174,7 @@ def _html(content: str) -> str:
 
 
 def _read_heading(reader: _Reader, token: Token, inline: Token, above: str) -> None:
-    if not inline_has_words(inline.children or ()):
+    if not reader.has_words(inline):
         return _leave_inline(reader, token, inline)
     spans = reader.spans(token)
     if token.markup in ("=", "-"):
@@ -154,37 +186,40 @@ def _read_heading(reader: _Reader, token: Token, inline: Token, above: str) -> N
     raw = reader.lines.lines[line][start:end]
     after = raw[len(token.markup) :]
     begin = len(raw) - len(after.lstrip(SPACES))
-    closing = re.search(r"[ \t]+#+[ \t]*$", raw[begin:])
-    stop = begin + closing.start() if closing else len(raw)
+    stop = _closing_marks(raw, begin)
     tail = raw[stop:].rstrip(SPACES)
     body = _without_anchor(reader, [(line, start + begin, start + stop)])
     reader.heading = reader.lines.lines[line][body[0][1] : body[0][2]]
     return reader.add("heading", body, head=token.markup + " ", tail=tail)
 
 
+def _closing_marks(line: str, begin: int) -> int:
+    """Where the `##` that may end a heading's line begin, with the blanks before them; without such the line's end."""
+    filled = line[begin:].rstrip(SPACES)
+    text = filled.rstrip("#")
+    return begin + len(text.rstrip(SPACES)) if len(text) < len(filled) and text[-1:] in (" ", "\t") else len(line)
+
+
 def _without_anchor(reader: _Reader, spans: Sequence[Span]) -> list[Span]:
     line, start, end = spans[-1]
     text = reader.lines.lines[line][start:end]
-    anchor = _ANCHOR.search(text)
-    return [*spans[:-1], (line, start, start + anchor.start() if anchor else end)]
+    filled = text.rstrip(SPACES)
+    at = filled.rfind("{")
+    if at > 0 and filled[at - 1] in SPACES and _ANCHOR.fullmatch(filled, at):
+        end = start + len(filled[:at].rstrip(SPACES))
+    return [*spans[:-1], (line, start, end)]
 
 
-def _definitions_above(tokens: Sequence[Token], n: int) -> str:
-    """Link definitions that end on the line before: what follows could become the last one's title."""
-    first = tokens[n].map
-    above = ""
-    while n and first and tokens[n - 1].type == "definition":
-        place = tokens[n - 1].map
-        if place is None or place[1] != first[0]:
-            break
-        label = tokens[n - 1].meta["label"]
-        above = f"[{' '.join(label.split())}]: <{tokens[n - 1].meta['url']}>\n" + above
-        n, first = n - 1, place
-    return above
+def _definition_above(tokens: Sequence[Token], n: int) -> str:
+    """A link definition that ends on the line before: what follows could become its title."""
+    above = tokens[n - 1] if n else None
+    if above is None or above.type != "definition" or not above.map or above.map[1] != _first_line(tokens[n]):
+        return ""
+    return f"[{' '.join(above.meta['label'].split())}]: <{above.meta['url']}>\n"
 
 
 def _read_paragraph(reader: _Reader, token: Token, inline: Token, above: str) -> None:
-    if not inline_has_words(inline.children or ()):
+    if not reader.has_words(inline):
         return _leave_inline(reader, token, inline)
     spans = reader.spans(token)
     line, start, end = spans[0]
@@ -199,7 +234,7 @@ def _read_paragraph(reader: _Reader, token: Token, inline: Token, above: str) ->
 
 def _read_table(reader: _Reader, token: Token, tokens: Sequence[Token], n: int) -> None:
     inlines = list(_inlines(tokens, n))
-    if any(inline_has_words(inline.children or ()) for inline in inlines):
+    if any(map(reader.has_words, inlines)):
         reader.add("table", reader.spans(token))
     else:
         reader.leave(_first_line(token), "a table without words")
@@ -215,7 +250,7 @@ def _inlines(tokens: Sequence[Token], n: int) -> Iterator[Token]:
 def _read_title(reader: _Reader, token: Token, form: re.Pattern[str]) -> None:
     """The title on a container's opening line; the marker and its name stay."""
     line, start, end = reader.spans(token)[0]
-    found = form.match(reader.lines.lines[line][start:end])
+    found = form.match(reader.lines.lines[line][start:end]) if end - start <= _TITLE_MOST else None
     name = next((key for key, value in found.groupdict().items() if value), "") if found else ""
     if found and has_words(found[name]):
         tail = '"' if form is _ADMONITION_TITLE else "]" if name == "boxed" else ""
@@ -231,4 +266,4 @@ def _read_front_matter(reader: _Reader, token: Token) -> None:
 
 def _leave_inline(reader: _Reader, token: Token, inline: Token) -> None:
     if inline.content.strip():
-        reader.leave(_first_line(token), what_is_alone(inline.children or ()))
+        reader.leave(_first_line(token), what_is_alone(reader.inside(inline)))

@@ -10,23 +10,51 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _NO_WORDS = re.compile(
-    r"[a-z][a-z0-9+.-]*://\S+"  # an address
-    r"|www\.\S+|\S+@\S+\.\w+"
-    r"|\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}"  # a template's variables and tags
-    r"|\{[:#.][^{}]*\}"  # attributes
+    r"[a-z][a-z0-9+.-]{0,30}://\S+"  # an address
+    r"|www\.\S+|[^\s@]{1,64}@[^\s@]{1,255}\.\w+"
+    r"|\{\{.{0,400}?\}\}|\{%.{0,400}?%\}|\$\{.{0,400}?\}"  # a template's variables and tags
+    r"|\{[:#.][^{}]{0,400}\}"  # attributes
     r"|\[{1,2}TOC\]{1,2}|\[\[_TOC_\]\]",
     re.IGNORECASE | re.DOTALL,
 )
+"""Each repetition is bounded: unbounded ones look through the rest of the text once for each character."""
+_MARK_OF_NO_WORDS = re.compile(r"://|www\.|@|\{|TOC", re.IGNORECASE)
+_RUN = re.compile(r"\S+")
+_MARKED = re.compile(r"[`<\[\]&\\{]")
+"""From here on a text may be code, a tag, a target, an entity or a variable."""
+_NO_TEXT = re.compile(r"`[^`]*`|<[^<>]*>|\]\([^()\s]*\)|\]\[[^\[\]]*\]")
+"""Code, tags and addresses, and the targets of links."""
 
 
 def has_words(text: str) -> bool:
     """Whether a letter is left when addresses, variables and attributes are taken away."""
-    return any(char.isalpha() for char in _NO_WORDS.sub(" ", text))
+    if begins_with_words(text):
+        return True
+    return _has_letter(_NO_WORDS.sub(" ", text) if _MARK_OF_NO_WORDS.search(text) else text)
+
+
+def _has_letter(text: str) -> bool:
+    return any(map(str.isalpha, text))
+
+
+def begins_with_words(text: str) -> bool:
+    """Whether there is a word before anything that Markdown could take for something else: most texts need no parse."""
+    for run in _RUN.finditer(text):
+        if _MARKED.search(run[0]):
+            return False
+        if _has_letter(run[0]) and not any(mark in run[0].lower() for mark in ("://", "@", "www.")):
+            return True
+    return False
 
 
 def inline_has_words(tokens: Iterable[Token]) -> bool:
     """The same of parsed Markdown: of its text, alternative texts and titles, not of code, tags or targets."""
     return has_words(" ".join(_texts(tokens)))
+
+
+def may_have_words(text: str) -> bool:
+    """The same of Markdown that is too long to be parsed for it: yes where in doubt."""
+    return has_words(_NO_TEXT.sub(" ", text))
 
 
 def what_is_alone(tokens: Iterable[Token]) -> str:
@@ -38,7 +66,7 @@ def what_is_alone(tokens: Iterable[Token]) -> str:
     text = "".join(token.content for token in tokens if token.type == "text")
     if "html_inline" in kinds:
         return "HTML alone"
-    return "an address or a variable alone" if any(map(str.isalpha, text)) else "no words"
+    return "an address or a variable alone" if _has_letter(text) else "no words"
 
 
 def _texts(tokens: Iterable[Token]) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -123,3 +124,40 @@ def test_a_megabyte_is_split_in_seconds() -> None:
     start = time.process_time()
     translation.split(Source("a.md", data + b"\n\n[a]: /u\n"), GIG)
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    "unit", ["[", "![", "^[", "&", "[a](", "[\\[", "aaaa", "漢", "{{", "a@", "[a]: /u 'x ", "* ", "a\n", "# a ", "<!--"]
+)
+@pytest.mark.parametrize("apart", ["", "\n\n"])
+def test_no_file_takes_minutes(unit: str, apart: str) -> None:
+    """Each of these took markdown-it, or a pattern of ours, from a minute to hours."""
+    text = (unit * (900 // len(unit)) + apart) * 400
+    start = time.process_time()
+    with suppress(BadSource):  # of one block alone, whose time is what is looked at
+        translation.split(Source("a.md", text.encode()), GIG)
+    assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mot " * 20_000, r"a\.md:1 is one paragraph of 79,999 bytes, expected at most 65,536: put blank lines"),
+        ("fin\n\n|a|b|\n|-|-|\n" + "|mot|un|\n" * 9_000, r"a\.md:3 is one table of .*: split the table"),
+        ("\n".join(["mot"] * 300_001), r"a\.md has 300,001 lines with text, expected at most 300,000.*split it"),
+        ("\n" * (32 * 1024 * 1024 + 1), r"a\.md has 33,554,433 bytes, expected at most 33,554,432"),
+    ],
+)
+def test_what_is_too_large_is_refused_with_a_way_out(text: str, said: str) -> None:
+    with pytest.raises(BadSource, match=said):
+        translation.split(Source("a.md", text.encode()), GIG)
+
+
+@pytest.mark.parametrize("text", ["`mot` " * 3_000, "<https://a.example/mot> " * 1_000, "![](mot.png) " * 1_000])
+def test_a_long_block_without_words_is_left_alone(text: str) -> None:
+    assert texts_of(text) == []
+
+
+@pytest.mark.parametrize("text", ["`a` " * 3_000 + "mot", "[mot](/u) " * 1_000, "![mot](m.png) " * 1_000])
+def test_a_long_block_with_words_is_a_task(text: str) -> None:
+    assert texts_of(text) == [text.rstrip()]
