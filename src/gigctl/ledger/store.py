@@ -34,12 +34,19 @@ BACKUPS = "backups"
 class Tx:
     """One transaction: SQL, the time it happens at, and nothing else. Only `ledger/` calls its methods."""
 
-    __slots__ = ("_connection", "_ledger_id", "now")
+    __slots__ = ("_at", "_clock", "_connection", "_ledger_id")
 
-    def __init__(self, connection: sqlite3.Connection, ledger_id: str, now: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, ledger_id: str, now: Callable[[], datetime]) -> None:
         self._connection = connection
         self._ledger_id = ledger_id
-        self.now = now
+        self._clock = now
+        self._at = ""
+
+    @property
+    def now(self) -> str:
+        """One for the whole transaction, from its first use: a run reads ten times for each time that it writes."""
+        self._at = self._at or clock.to_text(self._clock())
+        return self._at
 
     @property
     def ledger_id(self) -> str:
@@ -120,7 +127,7 @@ class Ledger:
     def _transaction(self, begin: str) -> Iterator[Tx]:
         self._connection.execute(begin)
         try:
-            yield Tx(self._connection, self.id, clock.to_text(self._now()))
+            yield Tx(self._connection, self.id, self._now)
             self._connection.commit()
         except BaseException:
             self._connection.rollback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,6 +26,12 @@ _SELECT = (
 )
 
 
+@functools.lru_cache(maxsize=64)
+def _chain(text: str) -> tuple[str, ...]:
+    """Of a JSON list. A run reads each of its tasks several times, and nearly all name the same agents."""
+    return tuple(json.loads(text))
+
+
 def _read(row: Any) -> TaskRecord:
     gig = f"{row['slug']}-{row['gig_number']}"
     return TaskRecord(
@@ -42,7 +49,7 @@ def _read(row: Any) -> TaskRecord:
         language=row["language"],
         source=row["source_name"],
         place=json.loads(row["place"]),
-        agents=tuple(json.loads(row["agents"] or row["gig_agents"])),
+        agents=_chain(row["agents"] or row["gig_agents"]),
         due=row["due"],
         current_id=row["current"],
         current=row["current_number"],
