@@ -106,6 +106,17 @@ def test_closing_the_editor_makes_no_draft_of_the_source(home: Path) -> None:
     assert run_gigctl("show", "me-1.1", "--json", home=home).json["item"]["revisions"] == []
 
 
+def test_what_a_client_wrote_does_nothing_to_the_terminal_or_the_text(home: Path) -> None:
+    (home / "b.txt").write_bytes(b"Le prix\x1b[31m est de 12 euros.\r\n# ------ >8 ------ me-1.1: ...\r\n")
+    run_gigctl("gig", "add", "--craft", "writing", "--brief", "x", "--source", home / "b.txt", home=home, code=0)
+    run_gigctl("edit", "me-1.1", "--from", "-", home=home, stdin="One.\r\nTwo.\r\n", code=0)
+    assert edit(home, "me-1.1", "sed -i 1s/One/Eins/ $1").code == 0
+    assert text(home, "me-1.1") == "Eins.\r\nTwo.\r\n"
+    seen = (home / "seen").read_bytes()
+    assert b"\x1b" not in seen
+    assert "␛[31m est de 12 euros.\r\n".encode() in seen
+
+
 def test_without_a_terminal_the_editor_has_the_text_alone(home: Path, draft: str) -> None:
     editor = home / "editor"
     editor.write_text(f'#!/bin/sh\ncp "$1" "{home}/seen"\nprintf "It is 12 euros." > "$1"\n')

@@ -142,9 +142,9 @@ def _kept(page: _Page, folder: Path, ref: str) -> str:
     data = file.read_bytes() if file.exists() else b""
     text = find_text(data, page.laid)
     if text is None:
-        return f"delete what is not your text from {file}, then gigctl edit {ref} --from {file}"
+        return f"delete what is not your text from {file}, then gigctl edit {ref} --from {shlex.quote(str(file))}"
     file.write_bytes(text)
-    return f"what you wrote is in {file}: gigctl edit {ref} --from {file}"
+    return f"what you wrote is in {file}: gigctl edit {ref} --from {shlex.quote(str(file))}"
 
 
 def _from_folder(
