@@ -1,0 +1,204 @@
+"""Looking at work as a person does: today, a task whole, what was sent for it, one revision against another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from support.llm_server import LLMServer, status
+from support.office import Office, open_office
+from support.repositories import make_repository
+from support.schema import check_document
+
+FINE = "A fine text of some words."
+
+
+@pytest.fixture
+def server() -> Iterator[LLMServer]:
+    with LLMServer(lambda asked: FINE) as made:
+        yield made
+
+
+@pytest.fixture
+def office(tmp_path: Path, server: LLMServer) -> Office:
+    made = open_office(tmp_path / "user")
+    made.add_agent("a", server.url, "--price-in", "1", "--price-out", "1", "--timeout", "20s")
+    return made
+
+
+@pytest.fixture
+def drafted(office: Office) -> str:
+    """A task with an agent's draft and a person's edit of it."""
+    gig = office.add_texts()
+    office.gigctl("run", gig, "-a", "a")
+    (office.home / "mine.txt").write_text("A finer text of some words.")
+    office.gigctl("edit", f"{gig}.1", "--from", "mine.txt")
+    return f"{gig}.1"
+
+
+# --- today ---
+
+
+def test_on_an_empty_ledger_it_says_how_to_begin(office: Office) -> None:
+    out = office.gigctl().out
+    assert out.startswith("nothing is taken on yet. To begin:\n  gigctl model pull")
+    assert check_document(office.gigctl("today", "--json").out, "today")["openGigs"] == 0
+
+
+def test_what_waits_what_is_due_and_what_it_cost(office: Office) -> None:
+    soon, later = (date.today() + timedelta(days=days) for days in (2, 30))  # noqa: DTZ011  # as a person counts
+    first = office.add_texts(6, due=soon.isoformat(), price="120.00 EUR")
+    second = office.add_texts(2, due=later.isoformat(), price="80.00 EUR")
+    office.gigctl("run", first, "-a", "a")
+    ran = office.gigctl()
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["waits", "for", "you", "6", "tasks"]
+    assert [line.split()[0] for line in lines[1:6]] == [f"{first}.{n}" for n in range(1, 6)]
+    assert lines[6].strip() == "… and 1 more"
+    facts = {line[:14].strip(): line[14:] for line in lines[7:]}
+    assert facts["due"].startswith(f"{first}  ")
+    assert facts["due"].endswith("0 of 6 signed")
+    assert facts["ready to run"] == "2 tasks"
+    assert facts["open gigs"].startswith("2, worth 200.00 EUR")
+    assert facts["agents"].endswith("this month")
+    assert "next: gigctl queue" in ran.err
+    item = check_document(office.gigctl("today", "--json").out, "today")
+    assert [due["ref"] for due in item["due"]] == [first]
+    assert (item["ready"], len(item["waiting"]), item["openGigs"]) == (2, 6, 2)
+    office.gigctl("sign", first, "--expect", "6")
+    assert "next: gigctl run" in office.gigctl().err
+    assert second in office.gigctl("gig", "list").out
+
+
+# --- show ---
+
+
+def test_a_task_whole(office: Office, drafted: str) -> None:
+    lines = office.gigctl("show", drafted).out.splitlines()
+    assert lines[0].startswith(f"{drafted}  review  writing")
+    assert "A finer text of some words." in lines
+    assert any(line.startswith("@2 by you") for line in lines)
+    assert any(line.startswith("pass  ") for line in lines)
+    assert lines[-1].startswith("1 call, 0.00")
+    first = office.gigctl("show", f"{drafted}@1").out
+    assert FINE in first
+    assert "@1 by a" in first
+
+
+def test_a_task_without_a_draft(office: Office) -> None:
+    out = office.gigctl("show", f"{office.add_texts()}.1").out
+    assert "no draft yet" in out
+    assert out.splitlines()[-1] == "0 calls, 0.00 USD"
+
+
+def test_all_that_happened_in_order(office: Office, drafted: str) -> None:
+    office.gigctl("sign", drafted, "--expect", "1")
+    office.gigctl("reopen", drafted)
+    office.gigctl("reject", drafted, "-m", "one\x1b[31m more")
+    out = office.gigctl("show", drafted, "--history").out
+    told = [line[21:] for line in out.splitlines() if line[:2] == "20" and line[4] == "-"]
+    assert [line.split()[0] for line in told] == ["call", "@1", "@2", "sign", "reopen", "reject"]
+    assert told[0].startswith("call  a  draft  ")
+    assert " tokens  0.00" in told[0]
+    assert told[1].startswith("@1  by a  passed  sha256 ")
+    assert told[2].endswith("  rejected")
+    assert told[5].endswith(": one␛[31m more")
+    assert told[3].endswith("  (void)")
+    assert "\x1b" not in out
+
+
+def test_why_it_waits(office: Office, drafted: str, server: LLMServer) -> None:
+    lines = office.gigctl("show", drafted, "--why").out.splitlines()
+    assert lines[0].startswith(f"{drafted}  review")
+    assert len([line for line in lines if line.startswith("pass  ")]) > 1
+    server.script = lambda asked: status(400, "no such parameter")
+    failed = office.add_texts(about=" Other.")
+    office.gigctl("run", failed, "-a", "a", code=None)
+    assert "last call: " in office.gigctl("show", f"{failed}.1", "--why").out
+
+
+def test_what_was_sent(office: Office, drafted: str, server: LLMServer) -> None:
+    ran = office.gigctl("show", drafted, "--prompt")
+    assert "Write text number 1, please." in ran.out
+    assert ran.out.startswith("--- ")
+    assert ran.err == f"call 1 of 1, by a, led to {drafted}@2\n"
+    unsent = f"{office.add_texts()}.1"
+    assert "nothing was sent" in office.gigctl("show", unsent, "--prompt", code=2).err
+
+
+def test_the_bytes_alone(office: Office, drafted: str) -> None:
+    assert office.gigctl("show", f"{drafted}@1", "--text").out == FINE
+    assert office.gigctl("show", drafted, "--text").out == "A finer text of some words."
+    assert "one at a time" in office.gigctl("show", drafted, "--text", "--why", code=2).err
+
+
+# --- diff ---
+
+
+def test_an_edit_against_its_draft(office: Office, drafted: str) -> None:
+    words = office.gigctl("diff", drafted).out
+    assert "fine" in words
+    assert "finer" in words
+    assert "@@" not in words
+    lines = office.gigctl("diff", drafted, "--unified").out.splitlines()
+    assert f"-{FINE}" in lines
+    assert "+A finer text of some words." in lines
+    assert office.gigctl("diff", f"{drafted}@1", f"{drafted}@2").out == words
+
+
+def test_a_revision_against_itself(office: Office, drafted: str) -> None:
+    for form in ("--words", "--unified"):
+        ran = office.gigctl("diff", f"{drafted}@1", f"{drafted}@1", form)
+        assert (ran.out, ran.err) == ("", f"{drafted}@1 and {drafted}@1 are the same\n")
+
+
+def test_in_a_program_of_ones_own(office: Office, drafted: str) -> None:
+    """It gets copies: what it does to them comes back to nobody."""
+    tool = office.home / "my diff"
+    tool.write_text(f'#!/bin/sh\ncat "$1" "$2" "$3" >{office.home}/seen\necho gone >"$3"\n')
+    tool.chmod(0o755)
+    (office.home / "first").write_text("first\n")
+    command = f"'{tool}' {office.home / 'first'}"
+    office.gigctl("diff", drafted, "--tool", command)
+    assert (office.home / "seen").read_text() == f"first\n{FINE}A finer text of some words."
+    assert office.gigctl("show", drafted, "--text").out == "A finer text of some words."
+    (office.home / "seen").unlink()
+    office.gigctl("config", "set", "diff-tool", command)
+    office.gigctl("diff", drafted, "--tool", "")
+    assert (office.home / "seen").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--unified", "--words"], "one at a time"),
+        (["--tool", ""], "no diff program is named"),
+        (["me-1.1", "me-1.1"], "of one reference, or of two"),
+    ],
+)
+def test_what_is_no_diff(words: list[str], why: str, office: Office, drafted: str) -> None:
+    assert why in office.gigctl("diff", drafted, *words, code=2).err
+
+
+def test_a_change_to_a_repository(office: Office, server: LLMServer, tmp_path: Path) -> None:
+    client = make_repository(tmp_path / "client", {"greet.py": b"print('hi')\n"})
+    server.script = lambda asked: "greet.py\n```python\nprint('good day')\n```\n"
+    office.gigctl(
+        "gig", "add", "--craft", "code", "--repo", str(client.path), "--brief", "Greet politely", "--title", "Greet"
+    )
+    office.gigctl("run", "me-1", "-a", "a", code=None)
+    diff = office.gigctl("diff", "me-1.1").out
+    assert "-print('hi')" in diff
+    assert "+print('good day')" in diff
+    assert "+print('good day')" in office.gigctl("show", "me-1.1", "--text").out
+    shown = office.gigctl("show", "me-1.1").out
+    assert "Greet politely" in shown
+    assert "\ngreet.py\n" in shown
+    tool = office.home / "tool"
+    tool.write_text(f'#!/bin/sh\ncat "$1/greet.py" "$2/greet.py" >{office.home}/seen\n')
+    tool.chmod(0o755)
+    office.gigctl("diff", "me-1.1", "--tool", str(tool))
+    assert (office.home / "seen").read_text() == "print('hi')\nprint('good day')\n"
