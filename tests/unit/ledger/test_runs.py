@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gigctl.errors import TemporaryError
+from gigctl.errors import LedgerError, TemporaryError
 from gigctl.ledger import attempts, gigs, rounds, runs
 from gigctl.ledger.store import Ledger, open_ledger
 from gigctl.system import locks
@@ -100,3 +102,23 @@ def test_which_run_works_on_what(ledger: Ledger) -> None:
     work.run.end()
     with ledger.reading() as tx:
         assert runs.find_run_at_work(ledger, tx, me) is None
+
+
+def test_a_run_whose_end_can_not_be_written_is_dead_all_the_same(ledger: Ledger) -> None:
+    """What came first is what is told; the next run puts its affairs in order."""
+    with pytest.raises(ValueError, match="first"), runs.Run(ledger) as run:  # noqa: PT012
+        ledger._connection.execute("PRAGMA query_only=ON")
+        raise ValueError("first")
+    assert runs.list_live_runs(ledger) == []
+    with pytest.raises(LedgerError, match="readonly"), _writable(ledger), runs.Run(ledger) as second:
+        ledger._connection.execute("PRAGMA query_only=ON")
+    ledger._connection.execute("PRAGMA query_only=OFF")
+    assert runs.recover(ledger) == 2
+    with ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM run WHERE ended IS NULL AND id IN (?, ?)", run.id, second.id) == 0
+
+
+@contextlib.contextmanager
+def _writable(ledger: Ledger) -> Iterator[None]:
+    ledger._connection.execute("PRAGMA query_only=OFF")
+    yield
