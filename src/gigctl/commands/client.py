@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass
 from typing import Annotated
 
 import typer
@@ -17,17 +18,31 @@ from gigctl.render.output import Output
 app = noun("Clients: who pays, and the walls around their material.")
 
 Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client; a shortened name while it means one alone.")]
-Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What they are called.")]
-Currency = Annotated[str | None, typer.Option("--currency", metavar="CODE", help="What they pay in, like EUR.")]
-Policy = Annotated[
-    str | None,
-    typer.Option("--policy", metavar="any|local-only|only:AGENT,...", help="Which agents may see their material."),
-]
-Style = Annotated[str | None, typer.Option("--style", metavar="FILE", help="How they like to be written for.")]
-Glossary = Annotated[
-    str | None, typer.Option("--glossary", metavar="FILE", help="Their terms: CSV or TSV, source and target a line.")
-]
-Rate = Annotated[str | None, typer.Option("--rate", metavar="MONEY", help="For an hour.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What `add` and `edit` may say of a client, in ClientWish's order."""
+
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What they are called.")] = None
+    currency: Annotated[str | None, typer.Option("--currency", metavar="CODE", help="What they pay in, like EUR.")] = (
+        None
+    )
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="any|local-only|only:AGENT,...", help="Which agents may see their material."),
+    ] = None
+    style: Annotated[str | None, typer.Option("--style", metavar="FILE", help="How they like to be written for.")] = (
+        None
+    )
+    glossary: Annotated[
+        str | None,
+        typer.Option("--glossary", metavar="FILE", help="Their terms: CSV or TSV, source and target a line."),
+    ] = None
+    rate: Annotated[str | None, typer.Option("--rate", metavar="MONEY", help="For an hour.")] = None
+
+    def wish(self) -> ClientWish:
+        return ClientWish(*astuple(self))
 
 
 @command(
@@ -39,16 +54,11 @@ Rate = Annotated[str | None, typer.Option("--rate", metavar="MONEY", help="For a
 def add(
     out: Output,
     slug: Annotated[str, typer.Argument(metavar="CLIENT", help="A short name: letters, digits and _.")],
-    name: Name = None,
-    currency: Currency = None,
-    policy: Policy = None,
-    style: Style = None,
-    glossary: Glossary = None,
-    rate: Rate = None,
+    said: Said,
 ) -> None:
     """Take a client on."""
     with open_desk() as desk:
-        made = clients.add(desk, slug, ClientWish(name, currency, policy, style, glossary, rate))
+        made = clients.add(desk, slug, said.wish())
         _tell(out, made, "added", clients.unknown_agents(desk, made.client.policy))
     out.next(f"gigctl gig add -c {made.client.slug} --craft CRAFT ...")
 
@@ -72,19 +82,10 @@ def show(slug: Slug, out: Output) -> None:
 @command(
     app, "edit", example="gigctl client edit acme --policy local-only\ngigctl client edit acme --glossary terms.csv"
 )
-def edit(
-    slug: Slug,
-    out: Output,
-    name: Name = None,
-    currency: Currency = None,
-    policy: Policy = None,
-    style: Style = None,
-    glossary: Glossary = None,
-    rate: Rate = None,
-) -> None:
+def edit(slug: Slug, out: Output, said: Said) -> None:
     """Change what holds for a client from now on; an empty value ('') takes it away."""
     with open_desk() as desk:
-        changed = clients.edit(desk, slug, ClientWish(name, currency, policy, style, glossary, rate))
+        changed = clients.edit(desk, slug, said.wish())
         _tell(out, changed, "changed", clients.unknown_agents(desk, changed.client.policy))
 
 

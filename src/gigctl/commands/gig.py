@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from gigctl.commands.options import Limit, Yes, command, noun
+from gigctl.commands.options import DueBy, Limit, OfClient, OfCraft, Yes, command, noun
 from gigctl.commands.removing import agree, tell_removal
 from gigctl.errors import UsageError
 from gigctl.flow import gigs
@@ -32,18 +33,28 @@ app = noun("Gigs: agreed pieces of work.")
 Ref = Annotated[str, typer.Argument(metavar="GIG", help="The gig's reference, like acme-3.")]
 Title = Annotated[str | None, typer.Option("--title", metavar="TEXT", help="What to call it.")]
 Brief = Annotated[str | None, typer.Option("--brief", metavar="TEXT|@FILE|-", help="What is to be done.")]
-From = Annotated[str | None, typer.Option("--from", metavar="LANGUAGE", help="The language of the sources.")]
-Price = Annotated[str | None, typer.Option("--price", metavar="MONEY", help="What the client pays.")]
-Due = Annotated[str | None, typer.Option("--due", metavar="DATE", help="When: 2026-12-01, fri, +3d.")]
-Budget = Annotated[str | None, typer.Option("--budget", metavar="MONEY", help="The most that agents may cost, in USD.")]
-Agent = Annotated[str | None, typer.Option("--agent", "-a", metavar="AGENT[,FALLBACK...]", help="Who drafts.")]
-Checks = Annotated[
-    list[str] | None,
-    typer.Option("--check", metavar="NAME[=VALUE]", help="A check that must pass; a name of yours runs a command."),
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the craft: gigctl craft show.")
-]
+From = Annotated[str | None, typer.Option("--from", metavar="LANG", help="The language of the sources.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What `add` and `edit` may say of a gig's terms."""
+
+    price: Annotated[str | None, typer.Option("--price", metavar="MONEY", help="What the client pays.")] = None
+    due: Annotated[str | None, typer.Option("--due", metavar="DATE", help="When: 2026-12-01, fri, +3d.")] = None
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="MONEY", help="The most that agents may cost, in USD.")
+    ] = None
+    agent: Annotated[str | None, typer.Option("--agent", "-a", metavar="AGENT[,FALLBACK...]", help="Who drafts.")] = (
+        None
+    )
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="NAME[=VALUE]", help="A check that must pass; a name of yours runs a command."),
+    ] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the craft: gigctl craft show.")
+    ] = None
 
 
 @command(
@@ -55,6 +66,7 @@ Settings = Annotated[
 )
 def add(
     out: Output,
+    *,
     file: Annotated[str | None, typer.Argument(metavar="[GIG.toml|-]", help="A gig's file; options win.")] = None,
     client: Annotated[str | None, typer.Option("--client", "-c", metavar="CLIENT", help="Whose; me without.")] = None,
     craft: Annotated[str | None, typer.Option("--craft", metavar="CRAFT", help="translation, code or writing.")] = None,
@@ -64,15 +76,10 @@ def add(
     ] = None,
     brief: Brief = None,
     source_language: From = None,
-    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANGUAGE", help="Into which; may repeat.")] = None,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANG", help="Into which; may repeat.")] = None,
     repo: Annotated[str | None, typer.Option("--repo", metavar="PATH", help="The client's git repository.")] = None,
     base: Annotated[str | None, typer.Option("--base", metavar="REV", help="Its revision to start from.")] = None,
-    price: Price = None,
-    due: Due = None,
-    budget: Budget = None,
-    agent: Agent = None,
-    check: Checks = None,
-    settings: Settings = None,
+    agreed: Agreed,
 ) -> None:
     """Take a gig on: from a file, from options, or both.
 
@@ -81,12 +88,13 @@ def add(
     """
     if [file, brief, *(source or [])].count("-") > 1:
         raise UsageError("`-` stands twice: standard input can be read once")
-    checks, options, problems = gigs.read_options(check or [], settings or [])
+    checks, options, problems = gigs.read_options(agreed.check or [], agreed.settings or [])
     wish = Wish(
         client=client or "", craft=craft or "", title=title or "", brief=load_text(brief) if brief else "",
         sources=tuple(source or ()), source_language=source_language or "", targets=tuple(to or ()),
-        repository=repo or "", base=base or "", price=price or "", due=due or "", budget=budget or "",
-        agents=tuple(agent.split(",")) if agent else (), options=options, checks=checks, problems=tuple(problems),
+        repository=repo or "", base=base or "", price=agreed.price or "", due=agreed.due or "",
+        budget=agreed.budget or "", agents=tuple(agreed.agent.split(",")) if agreed.agent else (), options=options,
+        checks=checks, problems=tuple(problems),
     )  # fmt: skip
     with open_desk() as desk:
         read = sys.stdin.buffer.read
@@ -104,10 +112,10 @@ def add(
 @command(app, "list", example="gigctl gig list -c acme --state open\ngigctl gig list --due fri --json")
 def list_gigs(
     out: Output,
-    client: Annotated[str | None, typer.Option("--client", "-c", metavar="CLIENT", help="Of one client.")] = None,
-    craft: Annotated[str | None, typer.Option("--craft", metavar="CRAFT", help="Of one craft.")] = None,
+    client: OfClient = None,
+    craft: OfCraft = None,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="open or closed.")] = None,
-    due: Annotated[str | None, typer.Option("--due", metavar="DATE", help="Due on that day or before.")] = None,
+    due: DueBy = None,
     limit: Limit = None,
 ) -> None:
     """The gigs, newest last."""
@@ -148,15 +156,11 @@ def show(
 def edit(
     ref: Ref,
     out: Output,
+    *,
     title: Title = None,
     brief: Brief = None,
     source_language: From = None,
-    price: Price = None,
-    due: Due = None,
-    budget: Budget = None,
-    agent: Agent = None,
-    check: Checks = None,
-    settings: Settings = None,
+    agreed: Agreed,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="open or closed.")] = None,
 ) -> None:
     """Change what was agreed; an empty value ('') takes it away.
@@ -164,10 +168,10 @@ def edit(
     What the work was signed by (brief, --from, --check, --set) changes only while nothing is signed. A check that is
     said takes the place of one of the same name, and all that is not signed is checked again.
     """
-    checks, options, problems = gigs.read_options(check or [], settings or [])
+    checks, options, problems = gigs.read_options(agreed.check or [], agreed.settings or [])
     changes = GigChanges(
-        title, load_text(brief) if brief is not None else None, source_language, price, due, budget, agent, state,
-        checks, options or None, tuple(problems),
+        title, load_text(brief) if brief is not None else None, source_language, agreed.price, agreed.due,
+        agreed.budget, agreed.agent, state, checks, options or None, tuple(problems),
     )  # fmt: skip
     with open_desk() as desk:
         sheet = gigs.edit(desk, ref, changes)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from gigctl.flow.desk import Desk
 
 __all__ = [
+    "DueBy",
     "Limit",
-    "MaxCost",
+    "OfClient",
+    "OfCraft",
     "References",
     "Yes",
     "command",
@@ -36,8 +39,10 @@ __all__ = [
 
 References = Annotated[list[str], typer.Argument(metavar="REF...", help="References; `-` reads them from stdin.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")]
-MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Stop before more is spent.")]
+OfClient = Annotated[str | None, typer.Option("--client", "-c", metavar="CLIENT", help="Of one client.")]
+OfCraft = Annotated[str | None, typer.Option("--craft", metavar="CRAFT", help="Of one craft.")]
+DueBy = Annotated[str | None, typer.Option("--due", metavar="DATE", help="Due on that day or before.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many.")]
 
 _COMMON: dict[str, tuple[tuple[str, ...], str]] = {
     "json": (("--json",), "Answer with one JSON document."),
@@ -90,19 +95,23 @@ def command(
     """Make a function with an `out: Output` among its parameters a command of `app`.
 
     Its docstring is the help, `example` what stands under "Example" (a line each). The common options become the
-    `Output`; a returned exit code other than 0 is the command's.
+    `Output`; a returned exit code other than 0 is the command's. A parameter that is a dataclass stands for options
+    that commands share, one a field.
     """
 
     def decorate(function: Callable[..., int | None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        groups = _groups(signature)
+
         @functools.wraps(function)
         def run(**values: Any) -> None:
             out = Output(**{key: values.pop(key) for key in _COMMON})
             typer_context().obj["output"] = out
-            code = function(out=out, **values)
+            code = function(out=out, **_grouped(groups, values))
             if code:
                 raise typer.Exit(code)
 
-        run.__signature__ = _with_common_options(function)  # type: ignore[attr-defined]
+        run.__signature__ = _with_common_options(signature)  # type: ignore[attr-defined]
         app.command(name, cls=Command, epilog=example)(run)
         return run
 
@@ -115,9 +124,33 @@ def typer_context() -> _click.Context:
     return get_current_context()
 
 
-def _with_common_options(function: Callable[..., int | None]) -> inspect.Signature:
-    signature = inspect.signature(function, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.annotation is not Output]
+def _groups(signature: inspect.Signature) -> dict[str, type]:
+    """The parameters that stand for several options: name -> dataclass."""
+    kinds = {name: p.annotation for name, p in signature.parameters.items() if p.annotation is not Output}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and is_dataclass(kind)}
+
+
+def _grouped(groups: Mapping[str, type], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options' values as the function's arguments."""
+    left = dict(values)
+    for name, group in groups.items():
+        left[name] = group(**{field.name: left.pop(field.name) for field in fields(group)})
+    return left
+
+
+def _flat(signature: inspect.Signature) -> Iterator[inspect.Parameter]:
+    """The parameters, those of a group in its place; the output is nobody's option."""
+    groups = _groups(signature)
+    for name, parameter in signature.parameters.items():
+        if parameter.annotation is Output:
+            continue
+        if name in groups:
+            yield from inspect.signature(groups[name], eval_str=True).parameters.values()
+        else:
+            yield parameter
+
+
+def _with_common_options(signature: inspect.Signature) -> inspect.Signature:
     common = [
         inspect.Parameter(
             key,
@@ -127,8 +160,8 @@ def _with_common_options(function: Callable[..., int | None]) -> inspect.Signatu
         )
         for key, (flags, text) in _COMMON.items()
     ]
-    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    return signature.replace(parameters=[*keyword_only, *common])
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in _flat(signature)]
+    return inspect.Signature([*keyword_only, *common])
 
 
 # --- what the words of a command line name ---

@@ -36,7 +36,7 @@ def add(
         typer.Option("--source", metavar="FILE|REF", help="A file, or a task whose signed text is the source."),
     ] = None,
     brief: Annotated[str | None, typer.Option("--brief", metavar="TEXT|@FILE|-", help="What is to be done.")] = None,
-    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANGUAGE", help="Into which language.")] = None,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANG", help="Into which language.")] = None,
     after: Annotated[
         list[str] | None, typer.Option("--after", metavar="REF", help="Waits until that is signed; may repeat.")
     ] = None,
