@@ -11,11 +11,12 @@ from pathlib import Path
 from gigctl.errors import LedgerError, TemporaryError, UsageError
 from gigctl.ledger import store
 from gigctl.ledger.refusals import as_ledger_errors
-from gigctl.ledger.store import FILE_NAME, Ledger
+from gigctl.ledger.store import FILE_NAME, Ledger, Opening
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import clock, locks
 
-_LOCK_SECONDS = 5.0
+LOCK_SECONDS = 5.0
+"""How long a restore waits until nobody has the ledger open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ def holds_material(backup: Path, ledger_id: str, client: int, gig: int = 0) -> b
     return found is not None
 
 
-def restore(folder: Path, backup: Path) -> Restored:
+def restore(
+    folder: Path, backup: Path, *, patience: float = LOCK_SECONDS, opening: Opening = store.AS_EVER
+) -> Restored:
     """Puts a backup in the ledger's place, after it was found whole; what was there is kept as a backup.
 
     Raises UsageError for no such file, LedgerError for one that is no whole ledger of a known version, TemporaryError
@@ -54,12 +57,12 @@ def restore(folder: Path, backup: Path) -> Restored:
         raise UsageError(f"{backup} is no backup", f"ls {folder / store.BACKUPS}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with as_ledger_errors(backup), closing(_open_copy(backup)) as connection:
-        store.check_version(backup, connection)
+        store.check_version(backup, connection, opening)
         part = store.copy_database(connection, path, "WAL")
     try:
-        ledger_id = _check_copy(part, backup)
-        with locks.exclusive(folder / "ledger.lock", timeout=_LOCK_SECONDS), as_ledger_errors(path):
-            kept = _replace(path, part, store.backup_path(path, "replaced"))
+        ledger_id = _check_copy(part, backup, opening)
+        with locks.exclusive(folder / "ledger.lock", timeout=patience), as_ledger_errors(path):
+            kept = _replace(path, part, store.backup_path(path, "replaced"), patience)
     finally:
         for ending in ("", "-wal", "-shm"):
             Path(f"{part}{ending}").unlink(missing_ok=True)
@@ -67,15 +70,15 @@ def restore(folder: Path, backup: Path) -> Restored:
 
 
 def _open_copy(backup: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_SECONDS)
+    return sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
 
 
-def _check_copy(part: Path, backup: Path) -> str:
+def _check_copy(part: Path, backup: Path, opening: Opening) -> str:
     """The id of a copy that is whole, brought up to date. Raises LedgerError."""
     with as_ledger_errors(backup):
         connection = store.connect(part)
         try:
-            store.migrate(connection)
+            store.migrate(connection, opening)
             ledger = Ledger(part, connection, clock.now)
             wrong = check_ledger(ledger)
         finally:
@@ -86,7 +89,7 @@ def _check_copy(part: Path, backup: Path) -> str:
     return ledger.id
 
 
-def _replace(path: Path, part: Path, keep: Path) -> Path | None:
+def _replace(path: Path, part: Path, keep: Path, patience: float) -> Path | None:
     """The copy takes the ledger's name while nobody can have the old one open."""
     if alive := store.list_held(path.parent / "runs"):
         raise TemporaryError(f"run {alive[0]} is at work", "stop it, or wait until it has ended")
@@ -95,7 +98,7 @@ def _replace(path: Path, part: Path, keep: Path) -> Path | None:
         store.sync_folder(path.parent)
         return None
     keep.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(path) as connection:
+    with _alone(path, patience) as connection:
         if connection is None:
             _set_aside(path, keep)
         else:
@@ -106,24 +109,23 @@ def _replace(path: Path, part: Path, keep: Path) -> Path | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[sqlite3.Connection | None]:
+def _alone(path: Path, patience: float) -> Iterator[sqlite3.Connection | None]:
     """The present ledger, with nobody else in it until the end of the block; None where it is no database any more."""
     connection = None
     try:
         if path.stat().st_size:
-            connection = _lock(path)
+            connection = _lock(path, patience)
         yield connection
     finally:
         if connection is not None:
             connection.close()
 
 
-def _lock(path: Path) -> sqlite3.Connection | None:
+def _lock(path: Path, patience: float) -> sqlite3.Connection | None:
     """Leaving WAL needs the file for oneself, and takes the log away; the lock stays until the connection closes."""
     connection = None
     try:
-        connection = store.connect(path)
-        connection.execute(f"PRAGMA busy_timeout={int(_LOCK_SECONDS * 1000)}")
+        connection = store.connect(path, patience)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("BEGIN EXCLUSIVE")

@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -21,14 +22,37 @@ from gigctl.ledger.refusals import as_ledger_errors
 from gigctl.system import clock, locks
 
 Row = sqlite3.Row
-BUSY_SECONDS = 30.0
-"""How long a statement waits for another process's transaction, which lasts milliseconds."""
-CREATE_SECONDS = 60.0
-RUN_SECONDS = 20.0
-"""How long a migration waits for a live run."""
+Migrations = list[tuple[int, str]]
+"""Version and script, in order."""
 FILE_NAME = "ledger.sqlite"
 BACKUPS = "backups"
 """The folder beside the ledger that backups go to."""
+
+
+def load_migrations() -> Migrations:
+    """Those that travel with this program."""
+    folder = files("gigctl.ledger.migrations")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """With what a ledger is opened: the forms that are known, and how many seconds it waits for whom."""
+
+    migrations: Callable[[], Migrations] = load_migrations
+    busy: float = 30.0
+    """A statement for another process's transaction, which lasts milliseconds."""
+    create: float = 60.0
+    """For who is making the ledger, or bringing it up to date."""
+    run: float = 20.0
+    """A migration for a live run."""
+
+    def latest(self) -> int:
+        return self.migrations()[-1][0]
+
+
+AS_EVER = Opening()
 
 
 class Tx:
@@ -177,25 +201,25 @@ class Ledger:
         self.close()
 
 
-def open_ledger(folder: Path, now: Callable[[], datetime] = clock.now) -> Ledger:
+def open_ledger(folder: Path, now: Callable[[], datetime] = clock.now, opening: Opening = AS_EVER) -> Ledger:
     """The ledger of a data folder, made on first use. Raises LedgerError."""
     path = folder / FILE_NAME
     with as_ledger_errors(path):
         if not path.exists():
-            _create(path, now)
-        while (ledger := _open(path, now)) is None:
+            _create(path, now, opening)
+        while (ledger := _open(path, now, opening)) is None:
             pass
         return ledger
 
 
-def _open(path: Path, now: Callable[[], datetime]) -> Ledger | None:
+def _open(path: Path, now: Callable[[], datetime], opening: Opening) -> Ledger | None:
     """None where a `restore` put another file in its place meanwhile: what is written here would be lost."""
     before = path.stat()
     if before.st_size == 0:
         raise LedgerError(f"{path} is empty, which no ledger ever is", "gigctl ledger restore BACKUP")
-    connection = connect(path)
+    connection = connect(path, opening.busy)
     try:
-        _bring_up_to_date(path, connection)
+        _bring_up_to_date(path, connection, opening)
         ledger = Ledger(path, connection, now)
         if path.stat().st_ino != before.st_ino:
             connection.close()
@@ -206,20 +230,20 @@ def _open(path: Path, now: Callable[[], datetime]) -> Ledger | None:
     return ledger
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, busy: float = AS_EVER.busy) -> sqlite3.Connection:
     """Only what is there: SQLite itself would make an empty file."""
     address = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(address, uri=True, timeout=busy, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {setting}")
     return connection
 
 
-def _create(path: Path, now: Callable[[], datetime]) -> None:
+def _create(path: Path, now: Callable[[], datetime], opening: Opening) -> None:
     """Under a lock into a temporary file, then renamed: another process sees nothing, or all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
+    with locks.exclusive(path.parent / "ledger.lock", timeout=opening.create):
         if path.exists():
             return
         part = _private_file(path)
@@ -227,7 +251,7 @@ def _create(path: Path, now: Callable[[], datetime]) -> None:
         try:
             _use_wal(connection, path.parent)
             connection.execute("PRAGMA synchronous=FULL")
-            migrate(connection)
+            migrate(connection, opening)
             created = clock.to_text(now())
             connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), created))
             connection.execute(
@@ -273,20 +297,14 @@ def _use_wal(connection: sqlite3.Connection, folder: Path) -> None:
         )
 
 
-def _migrations() -> list[tuple[int, str]]:
-    folder = files("gigctl.ledger.migrations")
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
-
-
 def latest_version() -> int:
-    return _migrations()[-1][0]
+    return AS_EVER.latest()
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, opening: Opening = AS_EVER) -> None:
     """Up to the latest version: each migration and its record are one transaction."""
     version = _version(connection)
-    for number, script in _migrations():
+    for number, script in opening.migrations():
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
 
@@ -295,30 +313,31 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check_version(path: Path, connection: sqlite3.Connection) -> int:
+def check_version(path: Path, connection: sqlite3.Connection, opening: Opening = AS_EVER) -> int:
     """The version of a ledger that this program can read or bring up to date. Raises LedgerError."""
     version = _version(connection)
     found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('ledger', 'event')").fetchone()[0]
     if version == 0 or found != 2:
         raise LedgerError(f"{path} is a database, but no ledger of gigctl's", "set GIGCTL_DATA_DIR to another folder")
-    if version > latest_version():
+    latest = opening.latest()
+    if version > latest:
         raise LedgerError(
-            f"{path} is of version {version}, and this gigctl knows up to {latest_version()}",
+            f"{path} is of version {version}, and this gigctl knows up to {latest}",
             "update gigctl: pipx upgrade gigctl",
         )
     return version
 
 
-def _bring_up_to_date(path: Path, connection: sqlite3.Connection) -> None:
-    if check_version(path, connection) == latest_version():
+def _bring_up_to_date(path: Path, connection: sqlite3.Connection, opening: Opening) -> None:
+    if check_version(path, connection, opening) == opening.latest():
         return
-    with locks.exclusive(path.parent / "ledger.lock", timeout=CREATE_SECONDS):
+    with locks.exclusive(path.parent / "ledger.lock", timeout=opening.create):
         version = _version(connection)
-        if version == latest_version():
+        if version == opening.latest():
             return  # another process did it while this one waited
-        _wait_for_runs(path.parent / "runs")
+        _wait_for_runs(path.parent / "runs", opening.run)
         Ledger(path, connection, clock.now).backup(backup_path(path, f"v{version}"))
-        migrate(connection)
+        migrate(connection, opening)
 
 
 def backup_path(path: Path, why: str) -> Path:
@@ -327,8 +346,8 @@ def backup_path(path: Path, why: str) -> Path:
     return path.parent / BACKUPS / f"{path.stem}-{why}-{stamp}.sqlite"
 
 
-def _wait_for_runs(folder: Path) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
+def _wait_for_runs(folder: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while alive := list_held(folder):
         if time.monotonic() > deadline:
             raise TemporaryError(

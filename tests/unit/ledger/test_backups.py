@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from pathlib import Path
 
@@ -9,16 +10,13 @@ import pytest
 
 from gigctl.errors import LedgerError, TemporaryError, UsageError
 from gigctl.ledger import backups, clients, store
-from gigctl.ledger.backups import holds_material, restore
+from gigctl.ledger.backups import holds_material
 from gigctl.ledger.store import open_ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import locks
 from support.books import behind, new_gig, python
 
-
-@pytest.fixture(autouse=True)
-def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backups, "_LOCK_SECONDS", 0.2)
+restore = functools.partial(backups.restore, patience=0.2)
 
 
 @pytest.fixture
@@ -108,11 +106,11 @@ def test_one_that_was_changed_or_is_newer(data: Path) -> None:
     assert left_over(data) == []
 
 
-def test_an_older_one_is_brought_up_to_date(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = store._migrations()
-    monkeypatch.setattr(store, "_migrations", lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
-    restore(data, data.parent / "copy.sqlite")
-    with open_ledger(data) as ledger, ledger.reading() as tx:
+def test_an_older_one_is_brought_up_to_date(data: Path) -> None:
+    known = store.load_migrations()
+    opening = store.Opening(lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
+    restore(data, data.parent / "copy.sqlite", opening=opening)
+    with open_ledger(data, opening=opening) as ledger, ledger.reading() as tx:
         assert tx.value("SELECT count(*) FROM later") == 0
         assert tx.value("SELECT count(*) FROM gig") == 1
 
@@ -155,7 +153,7 @@ def test_not_while_another_process_has_it_open(data: Path) -> None:
 
 def test_who_comes_meanwhile_waits_and_gets_the_new_one(data: Path) -> None:
     """Nobody gets in between the lock and the rename."""
-    with backups._alone(data / "ledger.sqlite") as connection:
+    with backups._alone(data / "ledger.sqlite", 0.2) as connection:
         assert connection is not None
         late = python(HOLDER, data, stdin=subprocess.PIPE)
         assert late.stdin is not None

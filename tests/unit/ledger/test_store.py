@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +17,7 @@ import pytest
 from gigctl.errors import DiskFull, LedgerError, TemporaryError
 from gigctl.ledger import store
 from gigctl.ledger.refusals import as_ledger_errors
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.store import Ledger, Migrations, Opening, load_migrations, open_ledger
 from gigctl.system import locks
 from support.books import behind, new_gig, outputs, python
 
@@ -155,9 +153,8 @@ def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
             assert tx.value("SELECT spent FROM run") == 200
 
 
-def test_one_that_is_locked_too_long_is_said(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
-    with open_ledger(ledger.folder) as other, ledger.writing():  # noqa: SIM117
+def test_one_that_is_locked_too_long_is_said(ledger: Ledger) -> None:
+    with open_ledger(ledger.folder, opening=Opening(busy=0.05)) as other, ledger.writing():  # noqa: SIM117
         with pytest.raises(TemporaryError, match="busy"), other.writing():
             pass
 
@@ -189,24 +186,23 @@ def old_ledger(folder: Path) -> str:
     return f"{path}|{name}"
 
 
-@pytest.fixture
-def next_version(monkeypatch: pytest.MonkeyPatch) -> int:
+def later(script: str = "CREATE TABLE later (x);", **waits: float) -> Opening:
     """The program as it will be one migration later."""
-    known = store._migrations()
-    version = known[-1][0] + 1
-    monkeypatch.setattr(store, "_migrations", lambda: [*known, (version, "ALTER TABLE gig ADD COLUMN later TEXT;")])
-    return version
+    known = load_migrations()
+    return Opening(lambda: [*known, (known[-1][0] + 1, script)], **waits)
 
 
-def test_an_older_ledger_is_brought_up_to_date_with_a_backup(tmp_path: Path, next_version: int) -> None:
+def test_an_older_ledger_is_brought_up_to_date_with_a_backup(tmp_path: Path) -> None:
+    opening = later("ALTER TABLE gig ADD COLUMN later TEXT;")
+    next_version = opening.latest()
     script = (files("gigctl.ledger.migrations") / "0001.sql").read_text()
     assert script
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-        for number, sql in store._migrations()[:-1]:
+        for number, sql in load_migrations():
             connection.executescript(f"BEGIN; {sql} PRAGMA user_version={number}; COMMIT;")
         connection.execute("INSERT INTO ledger VALUES (1, 'abc', 'then')")
-    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+    with open_ledger(tmp_path, opening=opening) as ledger, ledger.reading() as tx:
         assert ledger.id == "abc"
         assert tx.value("PRAGMA user_version") == next_version
         assert tx.value("SELECT count(later) FROM gig") == 0
@@ -214,11 +210,11 @@ def test_an_older_ledger_is_brought_up_to_date_with_a_backup(tmp_path: Path, nex
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == next_version - 1
         assert connection.execute("SELECT id FROM ledger").fetchone()[0] == "abc"
-    with open_ledger(tmp_path):
+    with open_ledger(tmp_path, opening=opening):
         assert len(list((tmp_path / "backups").iterdir())) == 1
 
 
-def test_a_migration_waits_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_waits_for_runs(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     (tmp_path / "runs").mkdir()
     holder = python(
@@ -230,34 +226,25 @@ def test_a_migration_waits_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert holder.stdout is not None
     assert holder.stdin is not None
     assert holder.stdout.readline() == "held\n"
-    known = store._migrations()
-    monkeypatch.setattr(store, "_migrations", lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
-    with monkeypatch.context() as patience:
-        patience.setattr(store, "RUN_SECONDS", 0.3)
-        with pytest.raises(TemporaryError, match="run 7 is still at work"):
-            open_ledger(tmp_path)
+    with pytest.raises(TemporaryError, match="run 7 is still at work"):
+        open_ledger(tmp_path, opening=later(run=0.3))
     holder.kill()
     holder.communicate()
-    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+    with open_ledger(tmp_path, opening=later()) as ledger, ledger.reading() as tx:
         assert tx.value("SELECT count(*) FROM later") == 0
 
 
-def test_a_migration_that_fails_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
-    known = store._migrations()
-    bad = "CREATE TABLE later (x); CREATE TABLE later (x);"
-    monkeypatch.setattr(store, "_migrations", lambda: [*known, (known[-1][0] + 1, bad)])
     with pytest.raises(sqlite3.OperationalError):
-        open_ledger(tmp_path)
-    monkeypatch.undo()
+        open_ledger(tmp_path, opening=later("CREATE TABLE later (x); CREATE TABLE later (x);"))
     with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
         assert tx.find("SELECT 1 FROM sqlite_master WHERE name = 'later'") is None
 
 
-def test_a_ledger_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_migrations", lambda: [(1, "CREATE TABLE nonsense (")])
+def test_a_ledger_that_could_not_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
-        open_ledger(tmp_path)
+        open_ledger(tmp_path, opening=Opening(lambda: [(1, "CREATE TABLE nonsense (")]))
     assert [p.name for p in tmp_path.iterdir() if p.name not in ("ledger.lock", "home")] == []
 
 
@@ -343,27 +330,26 @@ def test_a_file_system_without_shared_memory(tmp_path: Path) -> None:
     assert "GIGCTL_DATA_DIR" in (error.value.hint or "")
 
 
-def test_nobody_writes_into_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_writes_into_a_file_that_was_replaced(tmp_path: Path) -> None:
     """A process that opened the old file just before a restore notices it and opens the new one."""
     open_ledger(tmp_path / "a").close()
     with open_ledger(tmp_path / "b") as other:
         wanted = other.id
-    real = store._bring_up_to_date
 
-    def swap(path: Path, connection: sqlite3.Connection) -> None:
-        real(path, connection)
+    def swap() -> Migrations:
+        """Asked for while the old file is open."""
         if (tmp_path / "b" / "ledger.sqlite").exists():
-            (tmp_path / "b" / "ledger.sqlite").rename(path)
+            (tmp_path / "b" / "ledger.sqlite").rename(tmp_path / "a" / "ledger.sqlite")
+        return load_migrations()
 
-    monkeypatch.setattr(store, "_bring_up_to_date", swap)
-    with open_ledger(tmp_path / "a") as ledger:
+    with open_ledger(tmp_path / "a", opening=Opening(swap)) as ledger:
         assert ledger.id == wanted
 
 
 def test_a_lock_file_of_a_dead_run_holds_nobody_up(tmp_path: Path) -> None:
     (tmp_path / "1.lock").touch()
     began = time.monotonic()
-    store._wait_for_runs(tmp_path)
+    store._wait_for_runs(tmp_path, 20.0)
     assert time.monotonic() - began < 1
     assert locks.is_free(tmp_path / "1.lock")
 
@@ -376,26 +362,19 @@ def test_a_copy_that_fails_leaves_nothing(ledger: Ledger) -> None:
     assert [p.name for p in ledger.folder.iterdir() if "copy" in p.name] == []
 
 
-def test_two_that_migrate_at_once_do_it_once(
-    tmp_path: Path, next_version: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = store._migrations()[:-1]
-    with monkeypatch.context() as before:
-        before.setattr(store, "_migrations", lambda: known)
-        open_ledger(tmp_path).close()
-    real = locks.exclusive
+def test_two_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    known, asked = later(), []
 
-    @contextlib.contextmanager
-    def late(path: Path, *, timeout: float = 0.0) -> Iterator[None]:
-        """The other process has the lock first, and is done when this one gets it."""
-        monkeypatch.setattr(locks, "exclusive", real)
-        open_ledger(tmp_path).close()
-        with real(path, timeout=timeout):
-            yield
+    def late() -> Migrations:
+        """When this one has seen the old version, the other process is done before it gets the lock."""
+        asked.append(1)
+        if len(asked) == 1:
+            open_ledger(tmp_path, opening=known).close()
+        return known.migrations()
 
-    monkeypatch.setattr(locks, "exclusive", late)
-    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
-        assert tx.value("PRAGMA user_version") == next_version
+    with open_ledger(tmp_path, opening=Opening(late)) as ledger, ledger.reading() as tx:
+        assert tx.value("PRAGMA user_version") == known.latest()
     assert len(list((tmp_path / "backups").iterdir())) == 1
 
 
