@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 PartRole = Literal["system", "source", "neighbour", "example", "term", "note", "evidence", "instruction", "draft"]
@@ -185,6 +186,13 @@ class Part:
     text: str
 
 
+def _seam(before: Part, part: Part) -> str:
+    """A blank line, but where an instruction frames the source: it brings its own line end on that side."""
+    opens = before.role == "instruction" and part.role == "source" and before.text.endswith("\n")
+    closes = before.role == "source" and part.role == "instruction" and part.text.startswith("\n")
+    return "" if opens or closes else "\n\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What an agent is asked. `parts` are in the order sent: the stable first, the varying last.
@@ -204,17 +212,18 @@ class Request:
     def messages(self) -> list[dict[str, str]]:
         """The chat protocol's form: `draft` parts are the assistant's, `system` the system's, all others the user's."""
         out: list[dict[str, str]] = []
-        for part in self.parts:
+        for n, part in enumerate(self.parts):
             role = {"system": "system", "draft": "assistant"}.get(part.role, "user")
             if out and out[-1]["role"] == role:
-                out[-1]["content"] += "\n\n" + part.text
+                out[-1]["content"] += _seam(self.parts[n - 1], part) + part.text
             else:
                 out.append({"role": role, "content": part.text})
         return out
 
     def prompt(self) -> str:
         """The whole as one text, for agents that read a prompt on standard input."""
-        return "\n\n".join(part.text for part in self.parts)
+        seams = ["", *(_seam(before, part) for before, part in pairwise(self.parts))]
+        return "".join(seam + part.text for seam, part in zip(seams, self.parts, strict=False))
 
     @property
     def prompt_bytes(self) -> int:

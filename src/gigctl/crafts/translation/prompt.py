@@ -35,7 +35,7 @@ def ask(task: Task, context: AskContext) -> Request:
     parts += _terms(task, context)
     parts += _neighbours(task)
     parts += [Part("note", _filled("note", note=note)) for note in context.notes]
-    parts.append(Part("source", _filled(_form(task), **_languages(task), source=task.input.text)))
+    parts += _source(task)
     parts += _failed(task, context)
     sampled = context.sample > 0
     return Request(
@@ -61,9 +61,14 @@ def _languages(task: Task) -> dict[str, str]:
     return {"source_language": source, "target_language": language_name(task.target_language)}
 
 
-def _form(task: Task) -> str:
+def _source(task: Task) -> list[Part]:
+    """The bare source in the frame that asks for it, which is a part of its own on either side."""
     kind = str(task.context.get("kind", ""))
-    return {"heading": "ask_heading", "table": "ask_table"}.get(kind, "ask_text")
+    form = {"heading": "ask_heading", "table": "ask_table"}.get(kind, "ask_text")
+    before, _, after = _template(form).template.partition("$source\n")
+    names = _languages(task)
+    opening, closing = Template(before).substitute(names), Template("\n" + after).substitute(names)
+    return [Part("instruction", opening), Part("source", task.input.text), Part("instruction", closing)]
 
 
 def _system(task: Task, context: AskContext) -> str:
