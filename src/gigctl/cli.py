@@ -103,9 +103,9 @@ def _load(module: str) -> _click.Command:
     return typer.main.get_command(app)
 
 
-def root() -> Commands:
+def root(kind: type[Commands] = Commands) -> Commands:
     """The whole command line."""
-    return Commands(
+    return kind(
         name="gigctl",
         help="The ledger between a freelancer and their agents: drafts by machines, checks by rules, signed by you.",
         commands=dict.fromkeys(COMMANDS),  # type: ignore[arg-type]  # for near names alone; get_command loads
@@ -150,10 +150,10 @@ def _open_standard_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
-def _guarded(words: list[str], state: dict[str, Any]) -> int:
+def _guarded(words: list[str], state: dict[str, Any], kind: type[Commands] = Commands) -> int:
     """The exit code, with whatever went wrong said on stderr."""
     try:
-        _run(words, state)
+        _run(words, state, kind)
     except typer.Exit as done:
         return done.exit_code
     except BrokenPipeError:
@@ -169,8 +169,8 @@ def _guarded(words: list[str], state: dict[str, Any]) -> int:
     return 0
 
 
-def _run(words: list[str], state: dict[str, Any]) -> None:
-    command = root()
+def _run(words: list[str], state: dict[str, Any], kind: type[Commands]) -> None:
+    command = root(kind)
     if COMPLETION in os.environ:
         _complete(command)
     if not words or (words[0].startswith("-") and words[0] not in ("--help", "--version")):

@@ -43,8 +43,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             def get_command(self, ctx: Any, cmd_name: str) -> Any:
                 return typer.main.get_command(app)
 
-        monkeypatch.setattr(cli, "Commands", Root)
-        return cli._guarded(["queue", *words], {})
+        return cli._guarded(["queue", *words], {}, Root)
 
     return run
 

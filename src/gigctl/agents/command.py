@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +49,14 @@ class _Place:
 class CommandAgent:
     """A program of the user's, started once a draft. Without a sandbox it is refused, unless that was asked for."""
 
-    def __init__(self, entry: AgentEntry, *, environ: Mapping[str, str], unsafe_no_sandbox: bool = False) -> None:
+    def __init__(
+        self, entry: AgentEntry, *, environ: Mapping[str, str], unsafe_no_sandbox: bool = False, output: int = OUTPUT,
+        look: Callable[[], Sandbox | Missing] = find_sandbox,
+    ) -> None:  # fmt: skip
+        """`output` is the most bytes that it may print, `look` finds the sandbox that this machine has."""
         self.entry = entry
+        self._output = output
+        self._look = look
         self._environ = environ
         self._unsafe = unsafe_no_sandbox
         self._sandbox: Sandbox | None = None
@@ -59,7 +65,7 @@ class CommandAgent:
 
     async def __aenter__(self) -> Self:
         """Raises PolicyError where there is no sandbox, ConfigError where an allowed path is missing."""
-        found = find_sandbox()
+        found = self._look()
         if isinstance(found, Sandbox):
             self._policy()
             self._sandbox = found
@@ -121,7 +127,7 @@ class CommandAgent:
             cwd=place.tree,
             env={**plain, **self._named()},
             timeout=self.entry.timeout,
-            limit=OUTPUT,
+            limit=self._output,
         )
 
     # --- what it may ---
@@ -133,7 +139,7 @@ class CommandAgent:
             seconds=self.entry.timeout,
             memory=MEMORY,
             processes=PROCESSES,
-            output=OUTPUT,
+            output=self._output,
             tree="write",
             readable=() if prompt is None else (prompt,),
             writable=tuple(self._allowed(path) for path in self.entry.allow),
@@ -160,7 +166,7 @@ class CommandAgent:
         if done.timed_out:
             raise AgentError("timeout", f"not done after {self.entry.timeout:g} s", answered=False)
         if done.truncated:
-            raise AgentError("malformed", f"it printed more than {OUTPUT // 2**20} MiB", cost=self._price())
+            raise AgentError("malformed", f"it printed more than {self._output // 2**20} MiB", cost=self._price())
         if done.stopped:
             raise AgentError("refused", f"ended: {done.stopped}", cost=self._price())
         if done.code != 0:

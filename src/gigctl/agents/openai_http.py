@@ -48,7 +48,8 @@ class _Call:
 
 
 class OpenAIAgent:
-    """An endpoint. `key` is used in place of the entry's (the embedded model's), `now` the clock of `Retry-After`."""
+    """An endpoint. `key` is used in place of the entry's (the embedded model's), `now` the clock of `Retry-After`.
+    `longest` is the most bytes of an answer that are read."""
 
     def __init__(
         self,
@@ -57,12 +58,14 @@ class OpenAIAgent:
         environ: Mapping[str, str],
         key: str | None = None,
         now: Callable[[], float] = time.time,
+        longest: int = MAX_ANSWER_BYTES,
     ) -> None:
         """Raises ConfigError where the address, a header, the proxy or the entry's body can't be used."""
         self.entry = entry
         self._environ = environ
         self._key = key
         self._now = now
+        self._longest = longest
         self._url = chat_url(entry)
         self._proxy = find_proxy(entry, environ)
         self._own_headers = get_headers(entry, environ)
@@ -236,7 +239,7 @@ class OpenAIAgent:
             ) as response,
         ):
             call.status = response.status
-            body = await _read_capped(response)
+            body = await _read_capped(response, self._longest)
             return response.status, {name.lower(): value for name, value in response.headers.items()}, body
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -282,14 +285,14 @@ def _tracing() -> aiohttp.TraceConfig:
     return config
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+async def _read_capped(response: aiohttp.ClientResponse, longest: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():
         size += len(piece)
-        if size > MAX_ANSWER_BYTES:
+        if size > longest:
             response.close()
-            raise AgentError("malformed", f"an answer of more than {MAX_ANSWER_BYTES // 2**20} MiB")
+            raise AgentError("malformed", f"an answer of more than {longest // 2**20} MiB")
         pieces.append(piece)
     return b"".join(pieces)
 

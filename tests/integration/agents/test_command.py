@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gigctl.agents import command
 from gigctl.agents.base import AgentError
 from gigctl.agents.command import CommandAgent
 from gigctl.errors import ConfigError, PolicyError
@@ -35,11 +34,12 @@ def entry(*argv: str, **more: Any) -> AgentEntry:
 
 
 def ask(
-    made: AgentEntry, tree: Path | None = None, *, prompt: str = "bonjour", unsafe: bool = False, **environ: str
-) -> Draft:
+    made: AgentEntry, tree: Path | None = None, *, prompt: str = "bonjour", unsafe: bool = False,
+    options: Mapping[str, Any] | None = None, **environ: str,
+) -> Draft:  # fmt: skip
     async def run() -> Draft:
         env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environ}
-        async with CommandAgent(made, environ=env, unsafe_no_sandbox=unsafe) as agent:
+        async with CommandAgent(made, environ=env, unsafe_no_sandbox=unsafe, **(options or {})) as agent:
             return await agent.draft(Request((Part("source", prompt),), workdir=str(tree) if tree else None))
 
     return asyncio.run(run())
@@ -91,9 +91,8 @@ def test_one_that_does_not_end_is_ended_and_unknown() -> None:
 
 
 @needs_sandbox
-def test_an_endless_writer_and_one_that_writes_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "OUTPUT", 100_000)
-    assert failure(entry("yes")).kind == "malformed"
+def test_an_endless_writer_and_one_that_writes_no_text() -> None:
+    assert failure(entry("yes"), options={"output": 100_000}).kind == "malformed"
     assert failure(entry("printf", r"\377")).kind == "malformed"
 
 
@@ -168,21 +167,18 @@ def test_no_command_is_no_agent() -> None:
 # --- without a sandbox ---
 
 
-@pytest.fixture
-def _no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        command, "find_sandbox", lambda: Missing("bubblewrap is not installed", "apt install bubblewrap")
-    )
+NO_SANDBOX = {"look": lambda: Missing("bubblewrap is not installed", "apt install bubblewrap")}
 
 
-@pytest.mark.usefixtures("_no_sandbox")
 def test_without_a_sandbox_it_is_refused_unless_asked_for() -> None:
     with pytest.raises(PolicyError, match="no sandbox") as caught:
-        ask(entry("cat"))
+        ask(entry("cat"), options=NO_SANDBOX)
     assert caught.value.hint == "apt install bubblewrap"
     with pytest.raises(PolicyError, match="declared local"):
-        ask(entry("cat", local=True), unsafe=True)
-    found = ask(entry(*SH, "cat; echo $OTHER$TOKEN", env=("TOKEN",)), unsafe=True, TOKEN="t", OTHER="o")
+        ask(entry("cat", local=True), unsafe=True, options=NO_SANDBOX)
+    found = ask(
+        entry(*SH, "cat; echo $OTHER$TOKEN", env=("TOKEN",)), unsafe=True, options=NO_SANDBOX, TOKEN="t", OTHER="o"
+    )
     assert found.content == "bonjourt\n"
 
 

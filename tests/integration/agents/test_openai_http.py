@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from gigctl.agents import openai_http
 from gigctl.agents.base import AgentError
 from gigctl.agents.openai_http import OpenAIAgent
 from gigctl.errors import ConfigError
@@ -219,10 +218,15 @@ def test_retry_after(server: LLMServer, said: str, seconds: float) -> None:
     assert asyncio.run(run()).retry_after == seconds
 
 
-def test_an_answer_without_end_is_malformed_and_paid(server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_http, "MAX_ANSWER_BYTES", 2**20)
+def test_an_answer_without_end_is_malformed_and_paid(server: LLMServer) -> None:
+    async def run() -> AgentError:
+        async with OpenAIAgent(entry_for(server), environ={"K": KEY}, longest=2**20) as agent:
+            with pytest.raises(AgentError) as caught:
+                await agent.draft(REQUEST)
+        return caught.value
+
     server.queue(Reply(body=b" " * 2**21))
-    error = failure(entry_for(server))
+    error = asyncio.run(run())
     assert (error.kind, error.unknown, error.cost) == ("malformed", False, None)
 
 
