@@ -31,6 +31,7 @@ _KEYS = {
     "flags": "letters of i m s x a",
     "timeout": "a duration",
 }
+_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "a": re.ASCII}
 _CHILD = Path(__file__).with_name("pattern_child.py")
 
 
@@ -48,21 +49,21 @@ def validate(options: Mapping[str, Any]) -> None:
     if options.get("must", "match") not in ("match", "not match"):
         raise BadOption(f'regex: must is "match" or "not match", got {options["must"]!r}')
     flags = options.get("flags", "")
-    if not isinstance(flags, str) or set(flags) - set("imsxa"):
+    if not isinstance(flags, str) or set(flags) - _FLAGS.keys():
         raise BadOption(f"regex: flags are letters of i m s x a, got {flags!r}")
     seconds_of(options.get("timeout", SECONDS))
-    check_pattern(pattern)
+    check_pattern(pattern, flags)
 
 
-def check_pattern(pattern: str) -> None:
+def check_pattern(pattern: str, flags: str = "") -> None:
     """Raises BadOption where it can't be compiled. Compiling, unlike searching, takes time in its length alone."""
     if len(pattern) > LONGEST_PATTERN:
         raise BadOption(f"regex: a pattern has at most {LONGEST_PATTERN} characters, got {len(pattern)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+            re.compile(pattern, sum(_FLAGS[letter] for letter in set(flags)))
+    except (re.error, ValueError, RecursionError, OverflowError) as error:
         raise BadOption(f"regex: {excerpt(pattern)!r} is no pattern: {error}") from error
 
 

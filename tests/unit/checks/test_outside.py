@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -48,6 +49,49 @@ def test_what_is_no_pattern(pattern: str) -> None:
         get_check("regex").option(pattern)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pattern": 5},
+        {"pattern": ""},
+        {},
+        {"pattern": "a", "must": "maybe"},
+        {"pattern": "a", "flags": "q"},
+        {"pattern": "a", "flags": ["i"]},
+        {"pattern": "a", "timeout": "soon"},
+        {"pattern": "a", "other": 1},
+        {"pattern": "(#)", "flags": "x"},
+        {"pattern": "(?u)é", "flags": "a"},
+    ],
+)
+def test_options_that_could_never_be_searched_with(options: dict[str, object]) -> None:
+    """Also a pattern that only its flags make none: it is said when it is given, not of each draft."""
+    with pytest.raises(BadOption):
+        get_check("regex").validate(options)
+
+
+def test_flags_reach_the_child() -> None:
+    for text, pattern, flags in (("A", "a", "i"), ("x\na", "^a", "m"), ("a\nb", "a.b", "s"), ("ab", "a b", "x")):
+        assert run_check("regex", text, {"pattern": pattern, "flags": flags}).passed
+        assert not run_check("regex", text, {"pattern": pattern}).passed
+    assert not run_check("regex", "é", {"pattern": r"\w", "flags": "a"}).passed
+    assert run_check("regex", "x", {"pattern": "(?i)X", "flags": "ms"}).passed
+
+
+def test_a_search_that_is_killed_is_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the machine, as where memory runs out: the last word of the child is told."""
+    _dying_python(tmp_path, monkeypatch)
+    verdict = run_check("regex", "x", {"pattern": "x"})
+    assert (verdict.outcome, messages(verdict)) == ("error", ["the search ended with 9: MemoryError"])
+
+
+def _dying_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "python"
+    program.write_text("#!/bin/sh\necho Traceback >&2\necho MemoryError >&2\nexit 9\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
 SCHEMA = {
     "type": "object",
     "required": ["id"],
@@ -82,6 +126,29 @@ def test_schemas_without_end() -> None:
     verdict = run_check("json-schema", json.dumps("a" * 60 + "!"), {"schema": evil, "timeout": 1.5})
     assert verdict.outcome == "error"
     assert "longer than 1.5 s" in messages(verdict)[0]
+
+
+def test_a_validation_that_is_killed_is_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _dying_python(tmp_path, monkeypatch)
+    verdict = run_check("json-schema", '"x"', {"schema": {"type": "string", "pattern": "x"}})
+    assert (verdict.outcome, messages(verdict)) == ("error", ["the validation ended with 9: MemoryError"])
+
+
+def test_schemas_that_are_no_file_to_read(tmp_path: Path) -> None:
+    large, binary = tmp_path / "large.json", tmp_path / "binary.json"
+    large.write_bytes(b" " * 1_000_001)
+    binary.write_bytes(b"\xff\xfe")
+    for file, why in ((large, "is larger than 1000000 bytes"), (binary, "can't be read"), (tmp_path, "can't be read")):
+        with pytest.raises(BadOption, match=why):
+            get_check("json-schema").option(f"@{file}")
+
+
+def test_a_schema_that_is_nested_too_deep() -> None:
+    schema: dict[str, object] = {}
+    for _ in range(3000):
+        schema = {"not": schema}
+    with pytest.raises(BadOption, match="nested too deep"):
+        get_check("json-schema").validate({"schema": schema})
 
 
 def test_a_schema_from_a_file(tmp_path: Path) -> None:
