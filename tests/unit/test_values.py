@@ -15,6 +15,7 @@ from gigctl.render.figures import render_money, render_price
 from gigctl.values import (
     BadValue,
     Money,
+    decimal_text,
     decimals_of,
     did_you_mean,
     find_number,
@@ -296,7 +297,20 @@ def test_texts(tmp_path: Path) -> None:
     assert load_text("-", stdin=lambda: b"piped") == "piped"
 
 
+def test_decimals_are_exact_and_as_few_as_may_be() -> None:
+    assert [decimal_text(units, 4) for units in (0, 5, -12345, 10000)] == ["0.00", "0.0005", "-1.2345", "1.00"]
+    assert decimal_text(12, 0) == "12"
+
+
+@given(st.integers(-(10**18), 10**18), st.integers(0, 12))
+def test_a_decimal_is_its_units(units: int, decimals: int) -> None:
+    assert Decimal(decimal_text(units, decimals)).scaleb(decimals) == units
+
+
 def test_texts_that_cannot_be_had(tmp_path: Path) -> None:
+    (tmp_path / "huge").write_bytes(b"x" * (16 * 2**20 + 1))
+    with pytest.raises(BadValue, match="at most 16 MiB"):
+        load_text(f"@{tmp_path / 'huge'}")
     with pytest.raises(BadValue, match="No such file") as told:
         load_text("@nobody")
     assert told.value.hint == "a text that begins with @ is written @@nobody"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from gigctl.checks.base import BadOption
-
-_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
+from gigctl.values import BadValue, parse_duration
 
 
 def no_option(name: str, value: str) -> dict[str, Any]:
@@ -27,14 +26,11 @@ def check_keys(name: str, options: Mapping[str, Any], known: Mapping[str, str]) 
 
 
 def seconds_of(value: object) -> float:
-    """A duration: `45m`, `1h30m`, `90s`, or a number of seconds."""
+    """A duration: `45m`, `1h30m`, `90s`, `2d`, or a number of seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e7:
         return float(value)
-    if isinstance(value, str) and value:
-        found = _DURATION.fullmatch(value.strip())
-        if found and any(found.groups()):
-            hours, minutes, seconds = (int(part or 0) for part in found.groups())
-            total = hours * 3600 + minutes * 60 + seconds
-            if total:
-                return float(total)
+    if isinstance(value, str):
+        with contextlib.suppress(BadValue):
+            if seconds := parse_duration(value):
+                return float(seconds)
     raise BadOption(f"a duration is like 45m, 1h30m or 90s, got {value!r}")

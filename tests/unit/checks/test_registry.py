@@ -64,7 +64,9 @@ def test_a_word_alone_that_is_no_check() -> None:
         get_check("os")
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("45m", 2700), ("1h30m", 5400), ("90s", 90), (5, 5), (0.5, 0.5)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45m", 2700), ("1h30m", 5400), ("90s", 90), ("2d", 172800), (5, 5), (0.5, 0.5)]
+)
 def test_durations(text: object, seconds: float) -> None:
     assert seconds_of(text) == seconds
 

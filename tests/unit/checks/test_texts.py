@@ -89,6 +89,8 @@ def test_a_bad_ending(source: str, draft: str, said: str) -> None:
         (EN, "ผู้รับจ้างส่งรายงาน", "en-th"),
         ("Titre", "Title", "fr-en"),
         ("Did you see that one there?", "هل رأيت ذلك هناك؟", "en-ar"),
+        ("Et ainsi de suite jusque là…", "And so on until there...", "fr-en"),
+        ("The file is not there any more.", "文件不再存在", "en-zh"),
         (VALEDICTION, "Yours sincerely,", "fr-en"),
         (VALEDICTION, "I look forward to your answer.\n\nKind regards", "fr-en"),
         (VALEDICTION, "Mit freundlichen Grüßen", "fr-de"),
@@ -102,6 +104,13 @@ def test_a_bad_ending(source: str, draft: str, said: str) -> None:
 )
 def test_a_good_ending(source: str, draft: str, pair: str) -> None:
     assert messages(translate_check("ending", source, draft, pair)) == []
+
+
+def test_of_several_sentences_the_last_has_its_stop_in_chinese_too() -> None:
+    verdict = translate_check(
+        "ending", "The file is gone. It is not there any more today.", "文件没了。它不再", "en-zh"
+    )
+    assert messages(verdict) == ['the source ends with a stop, the draft with "文件没了。它不再"']
 
 
 @pytest.mark.parametrize("draft", ["Yours sincerely,", "Yours faithfully"])
