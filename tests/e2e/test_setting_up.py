@@ -34,7 +34,7 @@ def added(home: Path, *words: str, **env: str | None) -> dict[str, object]:
         (["--model", "openrouter/qwen/qwen3"], "openai", "qwen/qwen3", "https://openrouter.ai/api/v1"),
         (["--model", "lmstudio/x"], "openai", "x", "http://127.0.0.1:1234/v1"),
         (["--model", "anthropic/claude-x"], "litellm", "anthropic/claude-x", None),
-        (["--kind", "scripted", "--", "answers.toml"], "scripted", None, None),
+        (["--kind", "scripted"], "scripted", None, None),
     ],
 )
 def test_what_an_agent_is_by_its_options(words: list[str], kind: str, model: str, base: str | None, home: Path) -> None:

@@ -15,7 +15,8 @@ TOML and where wished in JSON under `rules`), and the first that matches answers
     fail = "rate_limited"               # a kind of error; a list with the answers: "" there means that it answers
     retry_after = 1.5
 
-Without a file, or where nothing matches and the file has no `default` answer, the source comes back as it is.
+`default` beside `rules` answers where none matches. Without a file, or without a default, the source comes back as
+it is.
 `{source}` in an answer is the source.
 """
 
@@ -35,9 +36,10 @@ from gigctl.agents.base import Agent, AgentError, ErrorKind, bound_by_tokens, co
 from gigctl.errors import ConfigError
 from gigctl.model import AgentEntry, Draft, Request, Usage
 
-__all__ = ["ScriptedAgent", "load_rules"]
+__all__ = ["ScriptedAgent", "find_file", "load_rules"]
 
 _KNOWN = frozenset({"match", "regex", "answer", "fail", "delay", "retry_after"})
+_KNOWN_OF_FILE = frozenset({"rules", "default"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class ScriptedAgent:
 
     def __init__(self, entry: AgentEntry, *, environ: Mapping[str, str]) -> None:
         self.entry = entry
-        named = entry.argv[0] if entry.argv else entry.body.get("file")
-        self._rules = load_rules(Path(str(named)).expanduser()) if named else (Rule(),)
+        file = find_file(entry)
+        self._rules = load_rules(file) if file else (Rule(),)
         self._turns: dict[int, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -116,6 +118,16 @@ def _fail(rule: Rule, turn: int) -> None:
 # --- the file ---
 
 
+def find_file(entry: AgentEntry) -> Path | None:
+    """The file of an entry, None where it has none. Raises ConfigError where there is more than a file."""
+    named = [*entry.argv, *([str(entry.body["file"])] if "file" in entry.body else [])]
+    if len(named) > 1:
+        raise ConfigError(f"{entry.name}: a scripted agent takes one file, not {len(named)}: {', '.join(named)}")
+    if unknown := sorted(set(entry.body) - {"file"}):
+        raise ConfigError(f"{entry.name}: body: a scripted agent has no {', '.join(unknown)}", "known: file")
+    return Path(named[0]).expanduser() if named else None
+
+
 def load_rules(path: Path) -> tuple[Rule, ...]:
     """The rules of a file. Raises ConfigError that names the file, the rule and what was expected."""
     try:
@@ -125,6 +137,8 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
         raise ConfigError(f"{path}: {error.strerror}", "a scripted agent's file is its argument") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: neither JSON nor TOML ({error})") from None
+    if isinstance(found, dict) and (unknown := sorted(set(found) - _KNOWN_OF_FILE)):
+        raise ConfigError(f"{path}: unknown {', '.join(unknown)}", f"known: {', '.join(sorted(_KNOWN_OF_FILE))}")
     default = found.get("default") if isinstance(found, dict) else None
     rules = found.get("rules", []) if isinstance(found, dict) else found
     if not isinstance(rules, list):

@@ -31,7 +31,8 @@ def _text(*flags: str, metavar: str, help: str) -> Any:
     "add",
     example="gigctl agent add deep --model deepseek/deepseek-chat --key env:DEEPSEEK_API_KEY\n"
     "gigctl agent add box --model qwen3 --api-base http://127.0.0.1:11434/v1 --local\n"
-    "gigctl agent add coder --price-run 0.50 -- my-agent --print",
+    "gigctl agent add coder --price-run 0.50 -- my-agent --print\n"
+    "gigctl agent add words --kind scripted -- rules.toml",
 )
 def add(
     name: Name,
@@ -69,6 +70,9 @@ def add(
 
     An address means the OpenAI protocol, words after -- a program, a model alone the provider that its name begins
     with. The key stays where it is: a variable, or the system keyring.
+
+    A scripted agent answers from a file, TOML or JSON: a list of rules, each with match or regex, answer, fail, delay,
+    retry_after, and a default beside them.
     """
     given = {
         "kind": kind, "model": model, "api-base": api_base, "key": key, "rpm": rpm, "tpm": tpm,

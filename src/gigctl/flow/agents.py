@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,28 @@ def add_agent(path: Path, name: str, table: Mapping[str, Any], env: Mapping[str,
     entry, problems = read_agent(name, guess_kind(table, env))
     if problems:
         raise UsageError("\n".join(problems), "gigctl agent add --help")
-    entry = priced(entry)
+    entry = priced(_with_script(entry) if entry.kind == "scripted" else entry)
     with locked(path):
         agents = load_agents(path)
         if name in agents and name not in BUILT_IN:
             raise UsageError(f"there is an agent {name} already", f"gigctl agent remove {name}, or take another name")
         _write(path, {**agents, name: entry})
     return entry
+
+
+def _with_script(entry: AgentEntry) -> AgentEntry:
+    """The entry with its file as the one absolute argument, so that it is found from every folder; read once, so that
+    what is wrong with it is said now. UsageError."""
+    from gigctl.agents.scripted import find_file, load_rules
+
+    try:
+        file = find_file(entry)
+        if file is None:
+            return entry
+        load_rules(file)
+    except ConfigError as error:
+        raise UsageError(error.message, error.hint) from error
+    return replace(entry, argv=(str(file.absolute()),), body={})
 
 
 def remove_agent(path: Path, name: str) -> AgentEntry:

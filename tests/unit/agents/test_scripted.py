@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from gigctl.agents.base import AgentError
-from gigctl.agents.scripted import ScriptedAgent
+from gigctl.agents.scripted import ScriptedAgent, find_file, load_rules
+from gigctl.crafts import translation
 from gigctl.errors import ConfigError
-from gigctl.model import AgentEntry, Draft, Part, Request
+from gigctl.model import AgentEntry, AskContext, Draft, Part, Request
+from support.translating import tasks_of
 
 TOML = """
 [[rules]]
@@ -88,6 +90,7 @@ def test_a_json_list_and_a_default(tmp_path: Path) -> None:
     [
         ("[", "neither JSON"),
         ('{"rules": 1}', "must be a list"),
+        ('{"rule": [], "defaults": "x"}', "unknown defaults, rule"),
         ("[1]", "expected a table"),
         ('[{"mach": "a"}]', "unknown mach"),
         ('[{"answer": 1}]', "answer must be"),
@@ -107,3 +110,34 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json"):
         asked("a", file=tmp_path / "none.json")
+
+
+def test_unknown_keys_are_told_with_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"mach": "a"}]')
+    with pytest.raises(ConfigError) as caught:
+        load_rules(tmp_path / "a.json")
+    assert caught.value.hint == "known: answer, delay, fail, match, regex, retry_after"
+
+
+@pytest.mark.parametrize(
+    ("argv", "body", "said"),
+    [
+        (("a.json", "b.json"), {}, "takes one file, not 2: a.json, b.json"),
+        (("a.json",), {"file": "b.json"}, "takes one file"),
+        ((), {"fiel": "a.json"}, "has no fiel"),
+    ],
+)
+def test_an_entry_has_one_file(argv: tuple[str, ...], body: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        find_file(AgentEntry("s", "scripted", argv=argv, body=body))
+
+
+def test_a_translation_is_of_the_bare_source() -> None:
+    """The craft frames the source in an instruction, which is no part of what comes back."""
+    task = tasks_of("Le prestataire livre à l'heure.\n".encode())[0]
+
+    async def run() -> Draft:
+        async with ScriptedAgent(AgentEntry("s", "scripted"), environ={}) as agent:
+            return await agent.draft(translation.ask(task, AskContext()))
+
+    assert asyncio.run(run()).content == "Le prestataire livre à l'heure."
