@@ -60,7 +60,7 @@ class Writer:
                         if tx.is_spoiled_by(error):
                             raise
                         ends.append((done, None, error))
-        except Exception as error:  # noqa: BLE001  # the whole group is undone, and each of its callers told
+        except Exception as error:  # noqa: BLE001  # whatever it is, the group is undone, and each caller is told
             ends = [(done, None, error) for _, done in group]
         for done, result, failure in ends:
             if failure is None:

@@ -113,7 +113,13 @@ def test_what_happened_to_a_call(server: LLMServer, model: str, reply: Reply, ki
     assert server.count == 1, "retries are ours alone"
 
 
-@pytest.mark.parametrize("model", ["openai/m-1", "deepseek/deepseek-chat", "anthropic/claude-haiku-4-5"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai/m-1", "deepseek/deepseek-chat", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash",
+        "cohere_chat/command-r", "ollama_chat/m", "huggingface/m",
+    ],
+)  # fmt: skip
 def test_a_redirect_is_not_followed(server: LLMServer, model: str) -> None:
     with LLMServer() as trap:
         server.queue(Reply(status=307, headers={"Location": f"{trap.url}/chat/completions"}))

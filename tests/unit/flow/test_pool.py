@@ -48,7 +48,11 @@ def commit(ledger: Ledger, *changes: Callable[[Tx], Any]) -> list[Any]:
 
 
 def _put(name: str, size: int = 1) -> Callable[[Tx], int]:
-    return lambda tx: tx.insert("blob", sha256=name, size=size, data=b"x" * size)
+    def put(tx: Tx) -> int:
+        assert tx.now  # as every change that is written asks what time it is
+        return tx.insert("blob", sha256=name, size=size, data=b"x" * size)
+
+    return put
 
 
 def _names(ledger: Ledger) -> list[str]:
