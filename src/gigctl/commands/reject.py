@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gigctl.commands.options import References, command, verb
-from gigctl.commands.sending_back import Note, send_back
+from gigctl.commands.redo import Note, send_back
 from gigctl.flow import review
 from gigctl.render.output import Output
 
