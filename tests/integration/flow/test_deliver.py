@@ -551,11 +551,11 @@ def test_whatever_is_there_stays(name: str, there: str, office: Office, tmp_path
 
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 def test_a_target_that_appears_in_between(name: str, tmp_path: Path) -> None:
-    """After the look at the place, before the name is taken: the clock is asked as the record's transaction begins."""
+    """After the look at the place, before the name is taken: the clock is asked in the record's transaction."""
     armed: list[Path] = []
 
     def now() -> datetime:
-        if armed and _depth() == "_transaction" and _is_writing():
+        if armed and _is_writing():
             target = armed.pop()
             target.mkdir()
             (target / "mine").write_bytes(b"mine")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gigctl.ledger import attempts, revisions, tasks
 from gigctl.ledger.attempts import NoRoom
-from gigctl.ledger.limits import find_overspent
+from gigctl.ledger.limits import clear_overspent, find_overspent
 from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content, Request, Usage
 from support.books import REQUEST, Work
 
@@ -101,6 +102,10 @@ def test_one_that_cost_more_than_it_could_marks_the_agent(work: Work) -> None:
     with work.ledger.reading() as tx:
         assert find_overspent(tx, "a") is not None
         assert find_overspent(tx, "b") is None
+    with work.ledger.writing() as tx:
+        clear_overspent(tx, "a")
+        assert find_overspent(tx, "a") is None
+    assert check_ledger(work.ledger) == []
 
 
 def test_an_end_comes_once(work: Work) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gigctl.errors import LedgerError, UsageError
 from gigctl.ledger import clients, gigs, money, tasks
 from gigctl.ledger.store import Ledger, Tx
-from gigctl.model import Reference, Source
+from gigctl.model import CheckSpec, Reference, Source
 from support.books import Work, new_gig, new_task
 
 
@@ -110,6 +110,17 @@ def test_a_gig_is_read_without_its_wishes(ledger: Ledger) -> None:
         assert gigs.get_gig_by_id(tx, gig.id).options == {}
         with pytest.raises(LedgerError, match="changed outside"):
             gigs.list_wishes(tx, gig.id)
+
+
+def test_an_edit_of_a_gigs_settings_keeps_those_it_does_not_name(ledger: Ledger) -> None:
+    spec = CheckSpec("sober", "regex", {"pattern": "!"}, required=False)
+    with ledger.writing() as tx:
+        gig = new_gig(tx, options={"formality": "less"}, checks=[spec], wishes=[{"name": "doc"}])
+        edited = gigs.edit_gig(tx, gig, options={"formality": "more"})
+        assert (edited.options, edited.checks) == ({"formality": "more"}, (spec,))
+        edited = gigs.edit_gig(tx, edited, checks=[])
+        assert (edited.options, edited.checks) == ({"formality": "more"}, ())
+        assert gigs.list_wishes(tx, gig.id) == [{"name": "doc"}]
 
 
 def test_tasks_are_counted_by_state(ledger: Ledger) -> None:
