@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gigctl.checks.base import verdict
-from gigctl.checks.languages import month_pattern
-from gigctl.checks.number_tokens import Number, find_numbers, is_percent
+from gigctl.checks.languages import decimal_signs, month_pattern
+from gigctl.checks.number_tokens import Number, ascii_digits, find_numbers, is_percent
 from gigctl.checks.number_words import Spelling
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.placeholders import find_placeholders
@@ -30,6 +30,7 @@ _PERCENT_WORD = re.compile(
     r"[%٪％]|per\s?cent|pour\s?cent|prozent|por\s?cien|por\s?cento|percent|procent|процент|prosent|بالم[ئا]|في الم",
     re.IGNORECASE,
 )
+_RUN = re.compile(r"[0-9](?:[.,'’٫٬ \u00a0\u202f\u2009]?[0-9])*")
 _MINUS_WORD = re.compile(r"[-−–]|minus|moins|menos|meno|min\b|минус|ناقص", re.IGNORECASE)
 _DAY_PART = re.compile(
     r"matin|après-midi|soir|nuit|afternoon|evening|morning|night|noon|tarde|mañana|noche|pomeriggio|mattin|sera\b|notte"
@@ -84,13 +85,46 @@ def _compare(source: str, draft: str, context: CheckContext) -> list[Evidence]:
         missing = _not_written_otherwise(missing, draft, context.target_language, added)
     if added:
         added = _not_written_otherwise(added, source, context.source_language, [])
-    found = [
+    found = _miswritten(missing, added, draft, context.target_language)
+    found += [
         at(_say(item, "in the source, missing in the draft"), source, item.start) for item in missing[:MAX_EVIDENCE]
     ]
     found += [at(_say(item, "in the draft, not in the source"), draft, item.start) for item in added[:MAX_EVIDENCE]]
     if not found:
         found = _percents(wanted, source, draft) + _currencies(source, draft)
     return found
+
+
+def _miswritten(missing: list[Number], added: list[Number], draft: str, language: str) -> list[Evidence]:
+    """Numbers whose digits are there with another language's separators, or none's: one finding, with the right form.
+
+    They leave `missing`, and what their pieces were read as `added`.
+    """
+    found = []
+    runs = {re.sub(r"\D", "", run.group()): run for run in _RUN.finditer(ascii_digits(draft))} if added else {}
+    for item in missing[:MAX_EVIDENCE]:  # each looks through all that was added
+        digits = re.sub(r"\D", "", ascii_digits(item.text))
+        form = _form(item, digits, language)
+        run = runs.get(digits) if len(digits) > 1 else None
+        if run is None or not form or form == run.group():
+            continue
+        pieces = [piece for piece in added if run.start() <= piece.start < run.end()]
+        if pieces:
+            missing.remove(item)
+            added[:] = [piece for piece in added if piece not in pieces]
+            message = f"{run.group()} in the draft should be {form}, as {language} writes {item.text}"
+            found.append(at(message, draft, run.start()))
+    return found
+
+
+def _form(item: Number, digits: str, language: str) -> str:
+    """A plain number as the language writes it; empty for a time or a version."""
+    whole = item.readings[0].partition(".")[0]
+    if not whole.isdigit() or not digits.startswith(whole):
+        return ""
+    point = decimal_signs(language)[0]
+    fraction = digits[len(whole) :]
+    return (f"{int(whole):,}" if point == "." else whole) + (point + fraction if fraction else "")
 
 
 def _say(item: Number, where: str) -> str:
