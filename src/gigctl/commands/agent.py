@@ -53,9 +53,13 @@ def add(
     rpm: Annotated[str | None, _text("--rpm", metavar="N", help="Requests a minute.")] = None,
     tpm: Annotated[str | None, _text("--tpm", metavar="N", help="Tokens a minute.")] = None,
     concurrency: Annotated[str | None, _text("--concurrency", metavar="N", help="Calls at once.")] = None,
-    price_in: Annotated[str | None, _text("--price-in", metavar="USD", help="For a million tokens sent.")] = None,
-    price_out: Annotated[str | None, _text("--price-out", metavar="USD", help="For a million tokens answered.")] = None,
-    price_run: Annotated[str | None, _text("--price-run", metavar="USD", help="For a whole run of a program.")] = None,
+    price_in: Annotated[str | None, _text("--price-in", metavar="MONEY", help="For a million tokens sent.")] = None,
+    price_out: Annotated[
+        str | None, _text("--price-out", metavar="MONEY", help="For a million tokens answered.")
+    ] = None,
+    price_run: Annotated[
+        str | None, _text("--price-run", metavar="MONEY", help="For a whole run of a program.")
+    ] = None,
     header: Annotated[list[str] | None, _text("--header", metavar="NAME=env:VAR", help="Sent with each call.")] = None,
     body: Annotated[
         list[str] | None, _text("--body", metavar="KEY=VALUE", help="Sent in each call; JSON, or a text.")

@@ -28,7 +28,7 @@ def deliver(
         Path | None, typer.Option("--output", "-o", metavar="DIR|FILE.zip", help="Where to (default REF.delivery).")
     ] = None,
     form: Annotated[str | None, typer.Option("--as", metavar="FORM", help="Of code: patches, branch or files.")] = None,
-    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANGUAGE", help="This language alone.")] = None,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="LANG", help="This language alone.")] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="The files that are signed whole; says what is missing.")
     ] = False,

@@ -23,9 +23,9 @@ app = verb()
 def queue(
     out: Output,
     refs: Annotated[list[str] | None, typer.Argument(metavar="[GIG...]", help="Of these gigs alone.")] = None,
-    client: Annotated[str | None, typer.Option("--client", "-c", help="Of one client.")] = None,
-    craft: Annotated[str | None, typer.Option("--craft", help="Of one craft.")] = None,
-    state: Annotated[str | None, typer.Option("--state", help="review, failed or ready.")] = None,
+    client: Annotated[str | None, typer.Option("--client", "-c", metavar="CLIENT", help="Of one client.")] = None,
+    craft: Annotated[str | None, typer.Option("--craft", metavar="CRAFT", help="Of one craft.")] = None,
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="review, failed or ready.")] = None,
     due: Annotated[str | None, typer.Option("--due", metavar="DATE", help="Due on that day or before.")] = None,
     limit: Limit = None,
 ) -> None:

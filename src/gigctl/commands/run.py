@@ -34,22 +34,25 @@ def run(
         str | None, typer.Option("--agent", "-a", metavar="AGENT[,FALLBACK...]", help="Who drafts, in turn.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="How many at once with each agent.")
+        int | None, typer.Option("--jobs", "-j", min=1, max=1024, metavar="N", help="How many at once with each agent.")
     ] = None,
     repair: Annotated[
-        int | None, typer.Option("--repair", min=0, max=20, help="How often a failed draft is asked for again.")
+        int | None,
+        typer.Option("--repair", min=0, max=20, metavar="N", help="How often a failed draft is asked for again."),
     ] = None,
     drafts: Annotated[
-        int | None, typer.Option("--drafts", min=1, max=64, help="Up to so many, until one passes.")
+        int | None, typer.Option("--drafts", min=1, max=64, metavar="N", help="Up to so many, until one passes.")
     ] = None,
     vs: Annotated[str | None, typer.Option("--vs", metavar="A,B", help="A draft of each, for you to choose.")] = None,
     max_cost: Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="The most to spend.")] = None,
     max_cost_each: Annotated[
         str | None, typer.Option("--max-cost-each", metavar="MONEY", help="The most to spend on one task.")
     ] = None,
-    client: Annotated[str | None, typer.Option("--client", "-c", help="The open gigs of a client.")] = None,
-    craft: Annotated[str | None, typer.Option("--craft", help="Tasks of one craft.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many tasks.")] = None,
+    client: Annotated[
+        str | None, typer.Option("--client", "-c", metavar="CLIENT", help="The open gigs of a client.")
+    ] = None,
+    craft: Annotated[str | None, typer.Option("--craft", metavar="CRAFT", help="Tasks of one craft.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many tasks.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Draft again what has a draft.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also what failed before.")] = False,
     retry_unknown: Annotated[
