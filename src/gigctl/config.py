@@ -16,7 +16,15 @@ from typing import Any
 
 from gigctl.errors import ConfigError
 from gigctl.model import SLUG, AgentEntry
-from gigctl.values import BadValue, find_number, parse_currency, parse_duration, parse_price, parse_usd
+from gigctl.values import (
+    DEFAULT_CURRENCY,
+    BadValue,
+    find_number,
+    parse_currency,
+    parse_duration,
+    parse_price,
+    parse_usd,
+)
 
 __all__ = [
     "AGENT_KINDS",
@@ -100,7 +108,7 @@ class Settings:
     jobs: int = _setting(4, _number(1, 1024), "how many calls at once (-j)")
     repair: int = _setting(2, _number(0, 20), "how often a draft that failed a check is asked for again")
     max_cost: int | None = _setting(None, _money(parse_usd), "the most that a run may cost, in USD")
-    currency: str = _setting("USD", parse_currency, "the currency of new clients")
+    currency: str = _setting(DEFAULT_CURRENCY, parse_currency, "the currency of new clients")
     signer: str = _setting("", _text, "the SSH key that signs sign-offs and deliveries")
     diff_tool: str = _setting("", _text, "the program of diff --tool, as a shell would split it")
     rates: Mapping[str, Decimal] = field(

@@ -21,6 +21,7 @@ from pathlib import Path
 from gigctl.errors import UsageError
 
 __all__ = [
+    "DEFAULT_CURRENCY",
     "PICODOLLARS",
     "BadValue",
     "Money",
@@ -41,6 +42,8 @@ __all__ = [
     "usd_text",
 ]
 
+DEFAULT_CURRENCY = "USD"
+"""Of new clients where the settings say nothing, and of `me`."""
 PICODOLLARS = 10**12
 """In one US dollar."""
 _LARGEST = 10**18

@@ -354,7 +354,7 @@ def test_edits_that_are_wrong(home: Path) -> None:
     ]  # fmt: skip
     assert "nothing was said" in run_gigctl("gig", "edit", "me-1", home=home, code=2).err
     assert "no agent" in run_gigctl("gig", "edit", "me-1", "-a", "nobody", home=home, code=2).err
-    assert shown(home, "me-1")["price"] == {"amount": "5.00", "currency": "EUR"}
+    assert shown(home, "me-1")["price"] == {"amount": "5.00", "currency": "USD"}
     for word, said in (("me-9", "no gig me-9"), ("me-1.1", "is a task"), ("me", "is a client"), ("?", "no reference")):
         assert said in run_gigctl("gig", "show", word, home=home, code=2).err
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.store import Ledger, Opening, open_ledger
 from gigctl.paths import Paths, load_paths
 from gigctl.system import clock
 
@@ -30,7 +30,13 @@ class Desk:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return open_ledger(self.paths.data, self.now)
+        return open_ledger(self.paths.data, self.now, Opening(currency=self._currency))
+
+    def _currency(self) -> str:
+        """That of new clients, and of `me` in a new ledger."""
+        from gigctl import config
+
+        return config.load_settings(self.paths.config_file, self.environ).settings.currency
 
     @cached_property
     def agents(self) -> dict[str, AgentEntry]:

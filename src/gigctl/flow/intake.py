@@ -24,7 +24,7 @@ from gigctl.model import REGULAR, Change, Content, Gig, LeftAlone, Source, Split
 from gigctl.records import ClientRecord, GigRecord
 from gigctl.system.git.bases import add_base
 from gigctl.system.git.store import Store
-from gigctl.values import did_you_mean, parse_date, parse_language, parse_money, parse_usd
+from gigctl.values import DEFAULT_CURRENCY, did_you_mean, parse_date, parse_language, parse_money, parse_usd
 
 __all__ = ["Added", "add_gig", "check_options", "load_rates", "parse_future", "read_source", "split_sources"]
 
@@ -140,7 +140,7 @@ def _fields(
     def read(key: str, text: str, parse: Callable[[str], Value]) -> Value | None:
         return _asked(wish, key, problems, lambda: parse(text)) if text else None
 
-    currency = client.currency if client else "EUR"
+    currency = client.currency if client else DEFAULT_CURRENCY
     made = {task.name for task in wish.tasks if task.name}
     price = read("price", wish.price, lambda text: parse_money(text, currency))
     targets = [read("to", text, parse_language) for text in wish.targets]

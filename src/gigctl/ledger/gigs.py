@@ -146,9 +146,10 @@ def count_gigs(tx: Tx, client: int) -> int:
 def count_tasks(tx: Tx, gig: int) -> TaskCounts:
     rows = tx.rows("SELECT state, count(*) AS n, count(current) AS drafted FROM task WHERE gig = ? GROUP BY state", gig)
     states = {row["state"]: row["n"] for row in rows}
-    delivered = tx.value(
-        "SELECT count(DISTINCT d.task) FROM delivery_task d JOIN delivery ON delivery.id = d.delivery"
-        " WHERE delivery.gig = ?",
+    delivered = tx.value(  # as they are signed now: what was reopened or signed anew since is to be delivered again
+        "SELECT count(*) FROM task WHERE gig = ? AND state = 'signed' AND EXISTS (SELECT 1 FROM delivery_task d"
+        " JOIN decision old ON old.id = d.decision JOIN decision new ON new.id = task.signed"
+        " WHERE d.task = task.id AND old.revision = new.revision)",
         gig,
     )
     alive = {state: n for state, n in states.items() if state != "cancelled"}

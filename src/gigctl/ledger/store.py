@@ -20,6 +20,7 @@ from typing import Any
 from gigctl.errors import LedgerError, TemporaryError
 from gigctl.ledger.refusals import as_ledger_errors
 from gigctl.system import clock, locks
+from gigctl.values import DEFAULT_CURRENCY
 
 Row = sqlite3.Row
 Migrations = list[tuple[int, str]]
@@ -47,6 +48,8 @@ class Opening:
     """For who is making the ledger, or bringing it up to date."""
     run: float = 20.0
     """A migration for a live run."""
+    currency: Callable[[], str] = lambda: DEFAULT_CURRENCY
+    """Of the client `me`, asked for when a ledger is made."""
 
     def latest(self) -> int:
         return self.migrations()[-1][0]
@@ -255,7 +258,8 @@ def _create(path: Path, now: Callable[[], datetime], opening: Opening) -> None:
             created = clock.to_text(now())
             connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), created))
             connection.execute(
-                "INSERT INTO client (slug, currency, policy, created) VALUES ('me', 'EUR', 'any', ?)", (created,)
+                "INSERT INTO client (slug, currency, policy, created) VALUES ('me', ?, 'any', ?)",
+                (opening.currency(), created),
             )
         except BaseException:
             connection.close()

@@ -185,7 +185,7 @@ def _states(counts: TaskCounts) -> str:
     """`8 signed, 1 review`: each task once. Delivered is no state, and is said apart."""
     names = ("ready", "blocked", "review", "failed", "signed", "cancelled")
     states = ", ".join(f"{n} {name}" for name in names if (n := getattr(counts, name)))
-    return states + (f" ({counts.delivered} were delivered)" if counts.delivered else "")
+    return states + (f" ({counts.delivered} of them delivered)" if counts.delivered else "")
 
 
 def _task_state(item: Mapping[str, Any]) -> str:

@@ -21,5 +21,5 @@ def test_what_was_reopened_is_not_delivered(signed: int, delivered: int, shown: 
 
 
 def test_states_are_a_partition() -> None:
-    assert _states(TaskCounts(total=9, review=1, signed=8, delivered=9)) == "1 review, 8 signed (9 were delivered)"
+    assert _states(TaskCounts(total=9, review=1, signed=8, delivered=9)) == "1 review, 8 signed (9 of them delivered)"
     assert _states(TaskCounts(total=2, ready=1, cancelled=1)) == "1 ready, 1 cancelled"
