@@ -20,6 +20,8 @@ from support.embedded_model import EmbeddedModel
 from support.llm_server import LLMServer
 
 REQUEST = Request((Part("system", "echo"), Part("source", "Le prestataire livre à l'heure.")), max_output=64)
+TO_A_MODEL = Request((Part("source", "Answer with the single word: ready"),), max_output=512, temperature=0.0)
+"""What a small model answers in one word; the limit is far above it, because a cut answer is an error."""
 Make = Callable[[LLMServer], AgentEntry]
 
 ENTRIES: dict[str, Make] = {
@@ -30,7 +32,7 @@ ENTRIES: dict[str, Make] = {
     "scripted": lambda server: AgentEntry("a", "scripted", price_in=3, price_out=9),
     "local": lambda server: AgentEntry("a", "local", price_in=3, price_out=9),
 }
-"""One that works for each kind; all but the embedded model answer with what they were asked."""
+"""One that works for each kind; all but the embedded model echo."""
 
 
 @pytest.fixture
@@ -59,6 +61,13 @@ def opened(entry: AgentEntry) -> Agent:
     return open_agent(entry, environ={"K": "sk-1", **seen})
 
 
+def question(entry: AgentEntry) -> tuple[Request, str]:
+    """A request, and what its answer holds in small letters."""
+    if entry.kind == "local":
+        return TO_A_MODEL, "ready"
+    return REQUEST, "le prestataire livre à l'heure."
+
+
 async def drafts(agent: Agent, request: Request, times: int = 1) -> list[Draft | AgentError]:
     out: list[Draft | AgentError] = []
     async with agent:
@@ -76,20 +85,18 @@ def test_every_kind_is_tried() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_draft_is_plain_data_within_its_bound(entry: AgentEntry, tmp_path: Path) -> None:
-    """The embedded model's real calls are in tests/integration/agents/test_local.py: it does not echo."""
-    if entry.kind == "local":
-        pytest.skip("the embedded model does not echo: test_local.py calls it")
     agent = opened(entry)
-    bound = agent.bound(REQUEST)
+    asked, answered = question(entry)
+    bound = agent.bound(asked)
     assert bound is not None
-    (found,) = asyncio.run(drafts(agent, REQUEST))
+    (found,) = asyncio.run(drafts(agent, asked))
     if entry.kind == "manual":
         assert isinstance(found, AgentError)
         assert not found.sent
         assert bound == 0
         return
     assert isinstance(found, Draft), found
-    assert "Le prestataire livre à l'heure." in found.content
+    assert answered in found.content.lower()
     assert found.model
     assert found.cost is not None
     assert 0 < found.cost <= bound
@@ -97,13 +104,18 @@ def test_a_draft_is_plain_data_within_its_bound(entry: AgentEntry, tmp_path: Pat
 
 @pytest.mark.filterwarnings("ignore")
 def test_one_call_is_one_request_and_an_agent_can_be_asked_again(entry: AgentEntry, server: LLMServer) -> None:
-    """The embedded model's real calls are in tests/integration/agents/test_local.py: it does not echo."""
-    if entry.kind == "local":
-        pytest.skip("the embedded model does not echo: test_local.py calls it")
-    found = asyncio.run(drafts(opened(entry), REQUEST, 3))
+    asked, answered = question(entry)
+    found = asyncio.run(drafts(opened(entry), asked, 3))
     assert len(found) == 3
     assert server.count == (3 if entry.api_base else 0)
-    assert len({each.content for each in found if isinstance(each, Draft)}) <= 1
+    if entry.kind == "manual":
+        assert not any(isinstance(each, Draft) for each in found)
+        return
+    contents = [each.content for each in found if isinstance(each, Draft)]
+    assert len(contents) == 3, found
+    assert all(answered in content.lower() for content in contents)
+    # At temperature 0 a model may still word it otherwise once its cache is warm.
+    assert entry.kind == "local" or len(set(contents)) == 1
 
 
 def test_the_bound_grows_with_the_request_and_is_known_without_a_call(entry: AgentEntry, server: LLMServer) -> None:
