@@ -77,5 +77,6 @@ BREAKING = (
     *("--", "- -", "::: tip", "!!! note", "a\n    b", "a\n- b\n- c", "* * *", "_ _", "a\n2. b", "a  \nb", "a\\\nb"),
     *("foo \\", "<!-- c", "<b>", "\tfoo", "a #", "#", "\\", "a\n:::", "+++\nx\n+++", "=", "(1) a\n10) b", '"titre"'),
     *("(titre)", "x\n-", "x\n1.", "[a]: b\nc", "|a\n|-", "x\n\x0b\ny", "x\n<?php", "x\n</pre>", "--- a", "x\n~~~"),
+    *("a | b", "|a\n-|-", "'t'\nb", "-|-"),
 )
 """Answers that would become another block, or several, if they were put in as they stand."""

@@ -15,6 +15,8 @@ Kind = Literal["heading", "paragraph", "item", "table", "title", "front matter",
 BOM = "\ufeff"
 LINE_END = re.compile(r"\r\n|\r|\n")
 SPACES = " \t"
+DELIMITER = re.compile(r"[-:|][-:| \t]*")
+"""The look of a table's second line; the parser looks at no more where a table may end a paragraph."""
 
 _WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 _BINARY_SHARE = 10
@@ -35,7 +37,8 @@ class Block:
 
     `start` and `end` are byte offsets in the file. `text` has its lines without what stands before them there; what
     stands between line n and n + 1 (the line's end, `> `, indentation) is `seams[n]`. `head` and `tail` make the text
-    the same kind of block again when it is parsed alone: `## `, `\\n===`, the definitions right above it.
+    the same kind of block again when it is parsed alone: `## `, `\\n===`, the definitions right above it. `below` is
+    the line right below, where it looks like a table's second.
     """
 
     kind: Kind
@@ -47,6 +50,7 @@ class Block:
     more: str = "\n"  # the seam before a line that the source's block has not
     head: str = ""
     tail: str = ""
+    below: str = ""
     heading: str = ""
     definitions: str = ""
     style: str = ""  # of a front-matter value: how YAML quotes it
@@ -156,6 +160,7 @@ def place_of(block: Block, file: str) -> dict[str, Any]:
         "more": block.more,
         "head": block.head,
         "tail": block.tail,
+        "below": block.below,
         "style": block.style,
         "raw": block.raw,
     }

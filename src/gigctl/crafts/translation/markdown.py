@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gigctl.crafts.translation.blocks import SPACES, Block, Found, Kind, Lines, sorted_by_line
+from gigctl.crafts.translation.blocks import DELIMITER, SPACES, Block, Found, Kind, Lines, sorted_by_line
 from gigctl.crafts.translation.dialect import block_tokens, inline_tokens
 from gigctl.crafts.translation.front_matter import find_values
 from gigctl.crafts.translation.words import (
@@ -34,6 +34,8 @@ _LEAVES = {
     "definition": "a link definition",
     "toml_front_matter": "front matter that is not YAML",
 }
+_TEXTS = ("paragraph_open", "table_open")
+_TOUCHING = "text that only a table's look keeps apart from the paragraph above"
 _ANCHOR = re.compile(r"\{[#.:][^{}]*\}")
 """`{#skip-link}` after a heading is its address."""
 _ALERT = re.compile(r"\[![A-Za-z]+\][ \t]*$")
@@ -70,10 +72,13 @@ class _Reader:
     def spans(self, token: Token) -> list[Span]:
         first = _first_line(token)
         marks: Sequence[tuple[int, int]] = token.meta["lines"]
-        return [
+        every = [
             (first + n, start - self.parsed[first + n], end - self.parsed[first + n])
             for n, (start, end) in enumerate(marks)
         ]
+        # No-break spaces alone are a line of text to the parser, and one that ends a table: they stay where they are.
+        filled = (n for n, (line, start, end) in enumerate(every) if self.lines.lines[line][start:end].strip())
+        return every[next(filled, 0) :]
 
     def leave(self, line: int, what: str) -> None:
         self.alone.append(LeftAlone(line + 1, what))
@@ -148,9 +153,9 @@ def _read_token(reader: _Reader, tokens: Sequence[Token], n: int, token: Token) 
     if token.nesting < 0:
         reader.open.pop()
     elif token.type == "heading_open":
-        _read_heading(reader, token, tokens[n + 1], _definition_above(tokens, n))
+        _read_heading(reader, tokens, n)
     elif token.type == "paragraph_open":
-        _read_paragraph(reader, token, tokens[n + 1], _definition_above(tokens, n))
+        _read_paragraph(reader, tokens, n)
     elif token.type == "table_open":
         _read_table(reader, token, tokens, n)
     elif token.type == "admonition_open":
@@ -173,15 +178,19 @@ def _html(content: str) -> str:
     return "HTML with text in it" if has_words(_HTML_TEXT.sub(" ", content)) else "HTML"
 
 
-def _read_heading(reader: _Reader, token: Token, inline: Token, above: str) -> None:
+def _read_heading(reader: _Reader, tokens: Sequence[Token], n: int) -> None:
+    token, inline = tokens[n], tokens[n + 1]
     if not reader.has_words(inline):
         return _leave_inline(reader, token, inline)
+    underlined = token.markup in ("=", "-")
+    if underlined and _touches_a_paragraph(tokens, n):
+        return reader.leave(_first_line(token), _TOUCHING)
     spans = reader.spans(token)
-    if token.markup in ("=", "-"):
+    if underlined:
         underline = reader.lines.lines[spans[-1][0]][spans[-1][1] :]
         body = _without_anchor(reader, spans[:-1])
         reader.heading = inline.content
-        return reader.add("heading", body, head=above, tail="\n" + underline.rstrip(SPACES))
+        return reader.add("heading", body, head=_definition_above(tokens, n), tail="\n" + underline.rstrip(SPACES))
     line, start, end = spans[0]
     raw = reader.lines.lines[line][start:end]
     after = raw[len(token.markup) :]
@@ -190,7 +199,7 @@ def _read_heading(reader: _Reader, token: Token, inline: Token, above: str) -> N
     tail = raw[stop:].rstrip(SPACES)
     body = _without_anchor(reader, [(line, start + begin, start + stop)])
     reader.heading = reader.lines.lines[line][body[0][1] : body[0][2]]
-    return reader.add("heading", body, head=token.markup + " ", tail=tail)
+    return reader.add("heading", body, head=token.markup + " ", tail=tail, below=_delimiter_below(reader, tokens, n))
 
 
 def _closing_marks(line: str, begin: int) -> int:
@@ -212,15 +221,47 @@ def _without_anchor(reader: _Reader, spans: Sequence[Span]) -> list[Span]:
 
 def _definition_above(tokens: Sequence[Token], n: int) -> str:
     """A link definition that ends on the line before: what follows could become its title."""
-    above = tokens[n - 1] if n else None
-    if above is None or above.type != "definition" or not above.map or above.map[1] != _first_line(tokens[n]):
+    at = _leaf_right_above(tokens, n)
+    if at is None or tokens[at].type != "definition":
         return ""
+    above = tokens[at]
     return f"[{' '.join(above.meta['label'].split())}]: <{above.meta['url']}>\n"
 
 
-def _read_paragraph(reader: _Reader, token: Token, inline: Token, above: str) -> None:
+def _leaf_right_above(tokens: Sequence[Token], n: int) -> int | None:
+    """The token that ends on the line before, also in a quote or a list: its text could go on here, lazily."""
+    at = n - 1
+    while at > 0 and tokens[at].nesting < 0:
+        at -= 1
+    above = tokens[at].map if at >= 0 else None
+    return at if above and above[1] == _first_line(tokens[n]) else None
+
+
+def _touches_a_paragraph(tokens: Sequence[Token], n: int) -> bool:
+    """Two paragraphs without a blank line between: the second's first lines ended the first by a table's look."""
+    at = _leaf_right_above(tokens, n)
+    return at is not None and tokens[at + 1].type == "paragraph_close"
+
+
+def _delimiter_below(reader: _Reader, tokens: Sequence[Token], n: int) -> str:
+    """The line right below a block, where it looks like a table's second: a `|` above would make it one."""
+    at = n + 3
+    while at < len(tokens) and tokens[at].nesting < 0:
+        at += 1
+    here, below = tokens[n], tokens[at] if at < len(tokens) else None
+    if below is None or below.type not in _TEXTS or not here.map or _first_line(below) != here.map[1]:
+        return ""
+    line, start, end = reader.spans(below)[0]
+    text = reader.lines.lines[line][start:end].strip(SPACES)
+    return text if DELIMITER.fullmatch(text) else ""
+
+
+def _read_paragraph(reader: _Reader, tokens: Sequence[Token], n: int) -> None:
+    token, inline = tokens[n], tokens[n + 1]
     if not reader.has_words(inline):
         return _leave_inline(reader, token, inline)
+    if _touches_a_paragraph(tokens, n):
+        return reader.leave(_first_line(token), _TOUCHING)
     spans = reader.spans(token)
     line, start, end = spans[0]
     text = reader.lines.lines[line][start:end]
@@ -229,7 +270,8 @@ def _read_paragraph(reader: _Reader, token: Token, inline: Token, above: str) ->
         spans = spans[1:]
     elif in_item and (task := _TASK.match(text)):
         spans[0] = (line, start + task.end(), end)
-    return reader.add("item" if in_item else "paragraph", spans, head=above)
+    head, below = _definition_above(tokens, n), _delimiter_below(reader, tokens, n)
+    return reader.add("item" if in_item else "paragraph", spans, head=head, below=below)
 
 
 def _read_table(reader: _Reader, token: Token, tokens: Sequence[Token], n: int) -> None:

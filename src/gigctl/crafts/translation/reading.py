@@ -14,7 +14,7 @@ from typing import Any
 
 from gigctl.crafts.answer_text import unwrap
 from gigctl.crafts.base import MalformedAnswer
-from gigctl.crafts.translation.blocks import LINE_END, SPACES
+from gigctl.crafts.translation.blocks import DELIMITER, LINE_END, SPACES
 from gigctl.crafts.translation.dialect import block_tokens
 from gigctl.model import Content, Draft, Task
 
@@ -63,6 +63,8 @@ def _fit_paragraph(text: str, source: str, place: Mapping[str, Any]) -> str:
     if len(LINE_END.split(source)) == 1 and not any(map(_HARD_BREAK.search, lines[:-1])):
         lines = [" ".join(lines)]
     lines[-1] = re.sub(r"\\$", r"\\\\", lines[-1]) if _odd_backslashes(lines[-1]) else lines[-1]
+    if place.get("head") and _is_title("\n".join(lines)):
+        lines[0] = "\\" + lines[0]
     try:
         return _verified("\n".join(map(_escaped, lines)), place)
     except MalformedAnswer:
@@ -70,6 +72,14 @@ def _fit_paragraph(text: str, source: str, place: Mapping[str, Any]) -> str:
             raise
         # A line break is a space to a reader, and within a line nothing begins a block.
         return _verified(_escaped(" ".join(line.rstrip("\\ ") for line in lines)), place)
+
+
+def _is_title(text: str) -> bool:
+    """Whether it, or its first lines, would become a link's title if a link definition stood right above."""
+    if text[:1] not in ('"', "'", "("):
+        return False
+    definition = block_tokens("[a]: b\n" + text)[0]
+    return bool(definition.map and definition.map[1] > 1)
 
 
 def _fit_item(text: str, source: str, place: Mapping[str, Any]) -> str:
@@ -93,10 +103,19 @@ def _fit_table(text: str, source: str, place: Mapping[str, Any]) -> str:
     for n, (row, other) in enumerate(zip(rows, wanted, strict=True), 1):
         if _cells(row) != _cells(other):
             raise MalformedAnswer(f"Row {n} of the table has {_cells(row)} cells, the source has {_cells(other)}.")
+    if _opened_by(rows[0]) != _opened_by(wanted[0]):
+        raise MalformedAnswer("The table's first row begins with another mark than the source's. Begin it alike.")
+    if DELIMITER.fullmatch(rows[0]) and not DELIMITER.fullmatch(wanted[0].strip(SPACES)):
+        raise MalformedAnswer("The table's first row looks like its second. Answer with its titles, translated.")
     table = "\n".join(rows)
     if [token.type for token in block_tokens(table)] != [token.type for token in block_tokens(source)]:
         raise MalformedAnswer("The answer is not the source's table. Keep its pipes and rows as they are.")
     return table
+
+
+def _opened_by(row: str) -> list[tuple[Any, ...]]:
+    """What a row would be by itself: `- a | b` is a list item to a parser without tables, and to some with them."""
+    return [(token.type, token.markup, token.attrs) for token in block_tokens(row.strip(SPACES))]
 
 
 def _cells(row: str) -> int:
@@ -159,12 +178,17 @@ def _escaped(line: str) -> str:
     Always, not only where the block parsed alone shows it: within a list more can begin an item.
     """
     line = _ORDERED.sub(r"\1\\\2", line, count=1) if _ORDERED.match(line) else line
-    return "\\" + line if _BEGINS_BLOCK.match(line) else line
+    return "\\" + line if _BEGINS_BLOCK.match(line) or DELIMITER.fullmatch(line) else line
 
 
 def _verified(text: str, place: Mapping[str, Any]) -> str:
     """The text, where it is one block of the kind it must be. Raises MalformedAnswer."""
     head, tail = place.get("head", ""), place.get("tail", "")
+    if place.get("below") and "|" in text.rpartition("\n")[2]:
+        raise MalformedAnswer(
+            f"With the line below it ({place['below'][:40]}) the answer would become a table. "
+            "Answer without the character | in the last line."
+        )
     tokens = [token for token in block_tokens(head + text + tail) if token.type != "definition"]
     kind = "heading_open" if place.get("kind") == "heading" else "paragraph_open"
     first = head.count("\n")

@@ -38,6 +38,10 @@ def _read(source: str, answer: str) -> str:
         (TABLE, "| Name | Price |\n|---|---|\n| Lamp | 12 € |", "| Name | Price |\n| :-- | --: |\n| Lamp | 12 € |"),
         (TABLE, "| Name | Price |\n| Lamp | 12 € |", "| Name | Price |\n| :-- | --: |\n| Lamp | 12 € |"),
         ("::: tip [Un titre]\n", "A [good] title", "A (good) title"),
+        ("[x]: /u\nun mot", "(a word)", "\\(a word)"),
+        ("> [x]: /u\nun mot", '"a word"\nmore', '"a word" more'),
+        ("> [x]: /u\nun mot", "(a word) more", "(a word) more"),
+        ("un mot\nencore", "|a\n|-", "|a\n\\|-"),
     ],
 )
 def test_mended(source: str, answer: str, wanted: str) -> None:
@@ -55,6 +59,10 @@ def test_mended(source: str, answer: str, wanted: str) -> None:
         ("un mot", "<div>a word</div>", "HTML"),
         ("un mot", "[^1]: a word", "label"),
         (TABLE, "| Name | Price |\n|---|---|", "2 table lines"),
+        (TABLE, "|---|---|\n|---|---|\n| Lamp | 12 € |", "looks like its second"),
+        ("- a | b\n|-|-|\n", "a | b\n|-|-|", "another mark"),
+        ("> mot\r\n> --|--\n>|-|-|\n", "|a\n|-", "without the character |"),
+        ("# mot\n|-|\n|a|\n", "a | b", "without the character |"),
         (TABLE, "| Name | Price |\n|---|---|\n| Lamp | 12 | € |", "Row 3"),
     ],
 )

@@ -61,6 +61,17 @@ def test_left_alone(source: str, what: str) -> None:
     assert _alone(source) == [(1, what)]
 
 
+@pytest.mark.parametrize("underline", ["", "===\n"])
+def test_text_that_any_translation_would_join_to_the_paragraph_above_is_left_alone(underline: str) -> None:
+    source = f"- un\n|a|b|\n    |-|-|\n{underline}"
+    assert texts_of(source) == ["un"]
+    assert _alone(source) == [(2, "text that only a table's look keeps apart from the paragraph above")]
+
+
+def test_no_break_spaces_above_a_text_stay_out_of_it() -> None:
+    assert texts_of("|a|b|\n|-|-|\n\xa0\nfin") == ["|a|b|\n|-|-|", "fin"]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
