@@ -130,7 +130,7 @@ def _values(run: str, language: str) -> list[str]:
         return [plain_value(run)]
     decimals, out = decimal_signs(language), []
     grouped = _GROUPED.fullmatch(run)
-    if grouped and _may_group(grouped[1], decimals) and grouped[2] != grouped[1]:
+    if grouped and _may_group(grouped[1], decimals) and _may_follow(grouped[2], grouped[1], decimals):
         out.append(_grouped_value(run, grouped))
     elif "." in decimals and _INDIAN.fullmatch(run):
         out.append(plain_value(run.replace(",", "")))
@@ -146,6 +146,11 @@ def _may_group(sign: str, decimals: str) -> bool:
     if sign in ".,":
         return sign not in decimals or len(decimals) == 2
     return True
+
+
+def _may_follow(point: str | None, sign: str, decimals: str) -> bool:
+    """Whether the language's decimal sign is what follows the groups: `615 000,00` is no English number."""
+    return point is None or (point != sign and (point in decimals or point == "٫"))
 
 
 def _grouped_value(run: str, grouped: re.Match[str]) -> str:

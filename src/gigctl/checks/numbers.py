@@ -101,13 +101,14 @@ def _miswritten(missing: list[Number], added: list[Number], draft: str, language
     They leave `missing`, and what their pieces were read as `added`.
     """
     found = []
-    runs = {re.sub(r"\D", "", run.group()): run for run in _RUN.finditer(ascii_digits(draft))} if added else {}
+    runs = _runs(draft) if added else {}
     for item in missing[:MAX_EVIDENCE]:  # each looks through all that was added
         digits = re.sub(r"\D", "", ascii_digits(item.text))
         form = _form(item, digits, language)
-        run = runs.get(digits) if len(digits) > 1 else None
-        if run is None or not form or form == run.group():
+        run = next((run for run in runs.get(digits, ()) if run.group() != form), None)
+        if run is None or not form or len(digits) == 1:
             continue
+        runs[digits].remove(run)
         pieces = [piece for piece in added if run.start() <= piece.start < run.end()]
         if pieces:
             missing.remove(item)
@@ -115,6 +116,14 @@ def _miswritten(missing: list[Number], added: list[Number], draft: str, language
             message = f"{run.group()} in the draft should be {form}, as {language} writes {item.text}"
             found.append(at(message, draft, run.start()))
     return found
+
+
+def _runs(draft: str) -> dict[str, list[re.Match[str]]]:
+    """What is written of digits and signs between them, by its digits, each as often as it comes."""
+    runs: dict[str, list[re.Match[str]]] = {}
+    for run in _RUN.finditer(ascii_digits(draft)):
+        runs.setdefault(re.sub(r"\D", "", run.group()), []).append(run)
+    return runs
 
 
 def _form(item: Number, digits: str, language: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gigctl.checks.base import verdict
-from gigctl.checks.languages import SCRIPTS, base_language, function_words, letters_of, scripts_of
+from gigctl.checks.languages import SCRIPTS, base_language, function_words, letters_of, never_last, scripts_of
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.placeholders import find_placeholders
 from gigctl.checks.prose import MAX_EVIDENCE, at, blank, blank_spans, excerpt, prose, word_matches
@@ -30,6 +30,10 @@ _WORDS_FOR_A_LANGUAGE = 8
 _QUOTED = re.compile(r"“[^”\n]{1,200}”|«[^»\n]{1,200}»|\"[^\"\n]{1,200}\"|„[^“”\n]{1,200}[“”]|'[^'\n]{3,200}'")
 _BRACKETED = re.compile(r"&#?\w{1,10};|<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]")
 _TOKEN = re.compile(r"[^\s\u3000-\u9fff]+")
+_TABLE_RULE = re.compile(r"^[ \t>]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t:-]*$", re.MULTILINE)
+_CELL = re.compile(r"(?:\\.|[^|\n\\])+")
+_ELIDED = re.compile(r"['’\u02bc*_~(),;:]+")
+"""What stands between the words of a cell: `d'affaires` are two."""
 _CODE_LIKE = re.compile(r"[\w.]/|\w[_.:]\w|(?<![^(\[|])--?[A-Za-z]")
 """Options, paths, identifiers."""
 
@@ -58,6 +62,8 @@ def _find(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
         yield Evidence("the draft is the source, word for word")
         return
     left = list(_left_over(plain_source, plain_draft, common))
+    if not left and context.format == "markdown" and _TABLE_RULE.search(source):
+        left = list(_left_cells(plain_source, plain_draft, context))
     yield from left
     if not left:
         yield from _wrong_language(plain_draft, context)
@@ -127,6 +133,30 @@ def _left_over(source: str, draft: str, common: frozenset[str]) -> Iterator[Evid
         span = run[0].start(), run[-1].end()
         if _is_sentence(run, common, _WORDS_FOR_A_RUN) and not _inside(span, quoted):
             yield at(f'"{excerpt(draft[span[0] : span[1]])}" is still the source', draft, span[0])
+
+
+def _left_cells(source: str, draft: str, context: CheckContext) -> Iterator[Evidence]:
+    """Cells of a table that are the source's, of a word that is no name and one that is the source language's alone.
+
+    `Chiffre d'affaires` was left; `Transport`, `Jean Dupont` and `Rue de la Paix` may be what they are in both.
+    """
+    common = function_words(context.source_language) | never_last(context.source_language)
+    common -= function_words(context.target_language) | never_last(context.target_language)
+    before = {" ".join(cell.group().casefold().split()) for cell in _CELL.finditer(source)}
+    for cell in _CELL.finditer(draft):
+        text = cell.group()
+        if " ".join(text.casefold().split()) in before and _is_phrase(text, common):
+            start = cell.start() + len(text) - len(text.lstrip())
+            yield at(f'the cell "{excerpt(text)}" is still the source', draft, start)
+
+
+def _is_phrase(text: str, common: frozenset[str]) -> bool:
+    if any(map(str.isdigit, text)) or _QUOTED.fullmatch(text.strip()):  # an address, a title
+        return False
+    said = _ELIDED.sub(" ", text).split()
+    return any(word.casefold() in common for word in said) and any(
+        _is_plain(word) and word.isalpha() and word not in common for word in said
+    )
 
 
 def _inside(span: tuple[int, int], quoted: list[tuple[int, int]]) -> bool:

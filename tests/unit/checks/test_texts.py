@@ -55,6 +55,26 @@ def test_untranslated(source: str, draft: str, pair: str, said: str) -> None:
     assert any(said in message for message in messages(translate_check("untranslated", source, draft, pair)))
 
 
+TABLE = """| Mois | Ventes | Chiffre d'affaires |
+| --- | ---: | ---: |
+| Janvier | Jean Dupont, 3 rue de la Paix | 615\u00a0000,00\u00a0€ |
+| Total transport | `dans le lot` | **Banque de France** |
+"""
+
+
+def test_a_cell_left_in_the_source_language() -> None:
+    draft = TABLE.replace("Mois", "Month").replace("Janvier", "January")
+    said = messages(translate_check("untranslated", TABLE, draft, form="markdown"))
+    assert said == ['the cell "Chiffre d\'affaires" is still the source']
+    evidence = translate_check("untranslated", TABLE, draft, form="markdown").evidence[0]
+    assert (evidence.line, evidence.column) == (1, 20)
+
+
+def test_names_and_short_labels_of_a_table_may_stay() -> None:
+    draft = TABLE.replace("Mois", "Month").replace("Ventes", "Sales").replace("Chiffre d'affaires", "Turnover")
+    assert messages(translate_check("untranslated", TABLE, draft, form="markdown")) == []
+
+
 @pytest.mark.parametrize(
     ("source", "draft", "said"),
     [
