@@ -94,6 +94,24 @@ def test_a_task_without_a_draft(office: Office) -> None:
     assert out.splitlines()[-1] == "0 calls, 0.00 USD"
 
 
+def test_a_text_to_a_brief_shows_the_brief_and_nothing_empty(office: Office) -> None:
+    ref = f"{office.add_texts(options={'language': 'en'})}.1"
+    head, *lines = office.gigctl("show", ref).out.splitlines()
+    assert head.split("  ")[:4] == [ref, "ready", "writing", "en"]
+    assert lines[:3] == ["", "brief", "Write text number 1, please."]
+    assert "source" not in lines
+
+
+def test_a_document_shows_its_source_and_its_brief(office: Office) -> None:
+    (office.home / "a.txt").write_text("Bonjour\n")
+    office.gigctl("gig", "add", "--source", "a.txt", "--from", "fr", "--to", "en", "--brief", "Formal.")
+    head, *lines = office.gigctl("show", "me-1.1").out.splitlines()
+    assert "fr → en" in head
+    assert lines[:6] == ["", "brief", "Formal.", "", "source", "Bonjour"]
+    office.gigctl("gig", "edit", "me-1", "--brief", "Bonjour")
+    assert "brief" not in office.gigctl("show", "me-1.1").out
+
+
 def test_all_that_happened_in_order(office: Office, drafted: str) -> None:
     office.gigctl("sign", drafted, "--expect", "1")
     office.gigctl("reopen", drafted)

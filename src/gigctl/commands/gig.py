@@ -12,16 +12,18 @@ from gigctl.commands.options import DueBy, Limit, OfClient, OfCraft, Yes, comman
 from gigctl.commands.removing import agree, tell_removal
 from gigctl.errors import UsageError
 from gigctl.flow import gigs
-from gigctl.flow.desk import open_desk
+from gigctl.flow.desk import Desk, open_desk
+from gigctl.flow.foresight import list_unfound_programs, uncommitted_note
 from gigctl.flow.gigfile import Wish, render_gig_file
 from gigctl.flow.gigs import GigChanges
-from gigctl.flow.intake import add_gig
+from gigctl.flow.intake import Added, add_gig
 from gigctl.render.gigs import (
     gig_columns,
     json_gig,
     json_left_alone,
     json_page,
     render_gig,
+    render_idle,
     render_left_alone,
     render_page,
 )
@@ -103,10 +105,22 @@ def add(
         counts = gigs.find(desk, added.gig.ref).counts
         item = json_gig(added.gig, counts) | {"leftAlone": json_left_alone(added.left_alone)}
         out.changed("gig", item, render_gig(added.gig, counts, desk.today), [added.gig.ref])
+        _tell_more(out, desk, added)
+    ref = added.gig.ref
+    out.next(f"gigctl run {ref}" if added.tasks else f"gigctl task add {ref} --source FILE, or gigctl gig remove {ref}")
+
+
+def _tell_more(out: Output, desk: Desk, added: Added) -> None:
+    """What no task was made of, and what will stand in the way."""
     if not out.machine:
         for line in render_left_alone(added.left_alone):
             out.say(f"{line} (gig show --verbose lists them)")
-    out.next(f"gigctl run {added.gig.ref}" if added.tasks else f"gigctl deliver {added.gig.ref}")
+        for line in render_idle(added.gig, added.idle, added.left_alone):
+            out.say(line)
+        if note := uncommitted_note(desk, added.gig):
+            out.say(note)
+    for line in list_unfound_programs(desk, added.gig):
+        out.warn(line)
 
 
 @command(app, "list", example="gigctl gig list -c acme --state open\ngigctl gig list --due fri --json")
@@ -147,6 +161,9 @@ def show(
             more = {"leftAlone": json_left_alone(alone)} if out.verbose else {}
             out.show("gig", json_page(page) | more, "")
             return
+        if out.quiet:
+            out.write("".join(f"{task.ref}\n" for task in page.tasks))
+            return
         out.page(render_page(page, out.terminal, desk.today))
         for line in render_left_alone(alone, whole=True):
             out.detail(line)
@@ -177,6 +194,9 @@ def edit(
         sheet = gigs.edit(desk, ref, changes)
         out.changed("gig", json_gig(sheet.gig, sheet.counts), render_gig(sheet.gig, sheet.counts, desk.today),
                     [sheet.gig.ref])  # fmt: skip
+    if sheet.outdated:
+        drafted = "task was" if sheet.outdated == 1 else "tasks were"
+        out.warn(f"{sheet.outdated} {drafted} drafted to the old brief: gigctl run {sheet.gig.ref} --fresh asks again")
     if sheet.gig.budget is not None and sheet.gig.spent > sheet.gig.budget:
         out.warn("more than that is spent already: no agent will be called for it")
 

@@ -16,9 +16,9 @@ from gigctl.flow.asking import craft_gig
 from gigctl.flow.desk import Desk
 from gigctl.flow.erasing import Removal
 from gigctl.flow.gigfile import LARGEST_FILE, Wish, merged, read_gig_file
-from gigctl.flow.intake import check_options, load_rates, parse_future
+from gigctl.flow.intake import check_options, language_problems, load_rates, parse_future
 from gigctl.flow.references import get_gig
-from gigctl.ledger import clients, gigs, revisions, tasks
+from gigctl.ledger import clients, gigs, revisions, rewording, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckSpec, LeftAlone
 from gigctl.records import GigRecord, TaskCounts, TaskRecord
@@ -37,6 +37,7 @@ class GigSheet:
 
     gig: GigRecord
     counts: TaskCounts
+    outdated: int = 0  # tasks that were drafted to what `edit` has just changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def read_wish(word: str | None, options: Wish, stdin: Callable[[], bytes]) -> Wi
     return replace(wish, problems=(*wish.problems, *options.problems))
 
 
-_HINT = "a source is given with --source; docs/gigs.md shows a gig's file"
+_HINT = "a source is given with --source (gigctl gig add --help)"
 
 
 # --- looking ---
@@ -180,7 +181,15 @@ def edit(desk: Desk, word: str, changes: GigChanges) -> GigSheet:
         edited = gigs.edit_gig(tx, gig, **fields)
         if "checks" in fields:
             revisions.forget_verdicts(tx, gig.id)
-        return GigSheet(edited, gigs.count_tasks(tx, gig.id))
+        return GigSheet(edited, gigs.count_tasks(tx, gig.id), _reword(tx, gig, edited))
+
+
+def _reword(tx: Tx, before: GigRecord, now: GigRecord) -> int:
+    """How many drafts are older than what their tasks are asked by now."""
+    others = (before.options, before.source_language) != (now.options, now.source_language)
+    if before.brief == now.brief and not others:
+        return 0
+    return rewording.reword_tasks(tx, now.id, with_own_brief=others)
 
 
 _SHAPING = {"brief": "--brief", "source_language": "--from", "checks": "--check", "options": "--set"}
@@ -212,6 +221,8 @@ def _changed(desk: Desk, gig: GigRecord, changes: GigChanges, problems: list[str
     read("title", "title", str, "")
     read("brief", "brief", str, "")
     read("source_language", "from", parse_language, "")
+    source_language = fields.get("source_language") or ""
+    problems += [f"--from: {line}" for line in language_problems(gig.targets, get_craft(gig.craft), source_language)]
     read("due", "due", lambda text: parse_future(text, desk.today))
     read("budget", "budget", lambda text: parse_usd(text, load_rates(desk)))
     read("agents", "agent", lambda text: tuple(text.split(",")), ())

@@ -13,7 +13,7 @@ from gigctl.flow.dependents import release_dependents, void
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import Target, find_tasks
 from gigctl.insight.alternatives import list_undecided
-from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
+from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
@@ -48,6 +48,7 @@ class SheetItem:
     paths: tuple[str, ...]  # of a change to a tree
     edited: bool  # by the freelancer, since the draft
     cost: int  # picodollars
+    reworded: bool = False  # what it was asked by changed since
 
     @property
     def gating(self) -> tuple[Verdict, ...]:
@@ -153,7 +154,7 @@ def _item(tx: Tx, target: Target) -> SheetItem:
     return SheetItem(
         target.task, revision, content.text, tuple(change.path for change in content.changes if not content.is_text),
         edited=revision.made_by == "human",
-        cost=attempts.cost_of_task(tx, target.task.id),
+        cost=attempts.cost_of_task(tx, target.task.id), reworded=rewording.is_reworded(tx, revision.id),
     )  # fmt: skip
 
 

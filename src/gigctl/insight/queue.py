@@ -11,10 +11,11 @@ from gigctl.insight.alternatives import Alternatives, load_alternatives
 from gigctl.ledger.store import Ledger
 from gigctl.ledger.waiting import WaitingRow, list_waiting
 
-__all__ = ["QueueItem", "list_queue"]
+__all__ = ["REWORDED", "QueueItem", "list_queue"]
 
 OVERDUE, DUE_NOW, A_DAY = 100.0, 60.0, 4.0
 """Urgency of what is late, of what is due today, and what each day until then takes away from that."""
+REWORDED = "the brief changed since this draft"
 HOLDS_UP, CHECK_FAILED, FAILED = 20.0, 10.0, 5.0
 
 
@@ -79,7 +80,9 @@ def _reasons(row: WaitingRow, beside: Alternatives) -> list[str]:
     if row.state == "failed":
         return [f"no agent could do it ({(row.last or 'failed').replace('_', ' ')})"]
     reasons = _review_reasons(row, beside) if row.state == "review" else []
-    if row.last == "unknown":
+    if row.last == "cut off":
+        reasons.append(f"its call was cut off: gigctl run {row.ref}")
+    elif row.last == "unknown":
         reasons.append("a call may have been paid, and its answer is lost (run --retry-unknown)")
     elif row.state == "ready" and _first(row.agents) == "manual":
         reasons.append("yours to write")
@@ -94,6 +97,8 @@ def _review_reasons(row: WaitingRow, beside: Alternatives) -> list[str]:
     if row.asked_again:
         return ["asked for again, and no new draft took its place"]
     reasons = [f"check {row.failing}"] if row.failing else []
+    if row.reworded:
+        reasons.append(REWORDED)
     if row.id in beside.come_back:
         reasons.append(f"the same as @{beside.come_back[row.id]}, which was rejected")
     if row.id in beside.undecided:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gigctl.ledger import attempts, decisions, gigs, revisions, rounds, tasks
+from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, rounds, tasks
 from gigctl.ledger.store import Ledger
 from gigctl.model import Content, Request
 from gigctl.records import (
@@ -36,6 +36,7 @@ class TaskSheet:
     shown: RevisionRecord | None = None
     content: Content | None = None
     parent: Content | None = None
+    reworded: bool = False  # what the task is asked by changed since the revision that is shown
 
 
 def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) -> TaskSheet:
@@ -52,6 +53,7 @@ def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) ->
             task, gigs.get_gig_by_id(tx, task.gig_id), source, tasks.get_texts(tx, task.id)[0], made,
             tuple(attempts.list_attempts(tx, task=task.id)), tuple(decisions.list_decisions(tx, task.id)),
             rounds.find_last_round(tx, task.id), attempts.cost_of_task(tx, task.id), shown, content, parent,
+            rewording.is_reworded(tx, shown.id) if shown else False,
         )  # fmt: skip
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gigctl.ledger import blobs
+from gigctl.ledger.rewording import REWORDED
 from gigctl.ledger.store import Tx
 
 # One row a task that a human can move: reviewed or failed ones, ready ones that are the human's to write or whose
 # call ended unknown. `failing` names the required checks that did not pass, `held_up` counts who waits for it.
-_WAITING = """
+_WAITING = f"""
 SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.slug || '-' || gig.number, task.state,
   gig.due, task.name, gig.title, revision.number, task.held_until, revision.assessed IS NOT NULL,
   coalesce(revision.input < (SELECT max(n) FROM task_input WHERE task = task.id), 0),
@@ -18,22 +19,25 @@ SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.s
     FROM revision_verdict rv JOIN verdict v USING (fingerprint)
     WHERE rv.revision = task.current AND rv.required AND v.outcome <> 'pass'), ''),
   (SELECT count(*) FROM task_need WHERE needs = task.id),
-  CASE WHEN task.state <> 'review' THEN (SELECT a.outcome
+  CASE WHEN task.state <> 'review' THEN (SELECT
+      CASE WHEN a.outcome = 'unknown' AND a.reserved = 0 THEN 'cut off' ELSE a.outcome END
     FROM slot JOIN round ON round.id = slot.round AND round.open JOIN attempt_slot l ON l.slot = slot.id
     JOIN attempt a ON a.id = l.attempt WHERE slot.task = task.id ORDER BY a.id DESC LIMIT 1) END,
   EXISTS (SELECT 1 FROM round WHERE round.task = task.id AND open AND round.created > revision.created),
+  coalesce({REWORDED}, 0),
   CASE WHEN task.state <> 'ready' THEN ''
     ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END
 FROM task JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
 LEFT JOIN revision ON revision.id = task.current
 WHERE task.state IN ('review', 'failed', 'ready') AND gig.state = 'open' AND gig.removed IS NULL
-"""
+"""  # noqa: S608
 
 
 class WaitingRow(NamedTuple):
     """The columns of the statement, in its order; `insight/queue.py` makes reasons and urgency of them.
 
-    `title` is the text of the gig's, `assessed`, `outdated` and `asked_again` are 0 or 1, `agents` is a JSON list.
+    `title` is the text of the gig's, `assessed`, `outdated`, `asked_again` and `reworded` are 0 or 1, `agents` is a
+    JSON list. `last` is the last call's outcome; "cut off" is an unknown one that was free.
     """
 
     id: int
@@ -51,6 +55,7 @@ class WaitingRow(NamedTuple):
     held_up: int
     last: str | None
     asked_again: int
+    reworded: int
     agents: str
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from gigctl.flow.review import Sheet
+from gigctl.insight.queue import REWORDED
 from gigctl.render.display import display_line
 from gigctl.render.figures import render_count, render_usd
 from gigctl.render.terminal import Terminal
@@ -22,7 +23,8 @@ def render_signing(sheet: Sheet, terminal: Terminal) -> str:
         text = item.text or f"{item.revision.bytes} bytes of changes to {', '.join(item.paths)}"
         excerpt = display_line(" ".join(text.split()))
         excerpt = excerpt if len(excerpt) <= EXCERPT else excerpt[: EXCERPT - 1] + "…"
-        lines.append(f"{item.revision.ref}  {'edited by you  ' if item.edited else ''}{excerpt}")
+        said = f"{'edited by you  ' if item.edited else ''}{f'{REWORDED}  ' if item.reworded else ''}"
+        lines.append(f"{item.revision.ref}  {said}{excerpt}")
     if len(sheet.items) > SHOWN:
         lines.append(f"… and {len(sheet.items) - SHOWN} more: gigctl show REF")
     for ref, verdict in sheet.gating[:SHOWN]:
@@ -36,7 +38,9 @@ def _summary(sheet: Sheet) -> str:
     edited = f", {sheet.edited} edited by you" if sheet.edited else ""
     gating = len({ref for ref, _ in sheet.gating})
     checks = f"{gating} with a required check that did not pass" if gating else "every required check passed"
-    return f"{render_count(count, 'task')}{edited}, {checks}, {render_usd(sheet.cost)} spent"
+    older = sum(item.reworded for item in sheet.items)
+    changed = f", {older} from before the brief changed" if older else ""
+    return f"{render_count(count, 'task')}{edited}{changed}, {checks}, {render_usd(sheet.cost)} spent"
 
 
 def render_signed(sheet: Sheet) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from gigctl.insight.queue import QueueItem
+from gigctl.insight.queue import REWORDED, QueueItem
 from gigctl.insight.sheet import TaskSheet
 from gigctl.model import Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
@@ -119,13 +119,14 @@ def render_sheet(
     """A task as a person reads it: what it is, the source, the draft, the checks, the cost."""
     task = sheet.task
     due = render_due(date.fromisoformat(task.due), today=today) if task.due else ""
-    languages = f"{sheet.gig.source_language or '?'} → {task.language}" if task.language else ""
+    begin = f"{sheet.gig.source_language} → " if sheet.gig.source_language and task.language else ""
+    languages = f"{begin}{task.language}"
     head = [task.ref, task.state, task.craft, languages, display_line(task.name), due]
     parts = [terminal.styled("  ".join(word for word in head if word), "bold")]
-    if sheet.brief and not sheet.input.is_text:
-        parts += ["", terminal.styled("brief", "dim"), display(sheet.brief)]
-    if sheet.input.is_text:
-        parts += ["", terminal.styled("source", "dim"), display(sheet.input.text)]
+    source = sheet.input.text if sheet.input.is_text else ""
+    told = {"brief": sheet.brief if sheet.brief != source else "", "source": source}
+    for name, text in told.items():
+        parts += ["", terminal.styled(name, "dim"), display(text)] if text.strip() else []
     if sheet.shown is not None and sheet.content is not None:
         parts += ["", *_draft(sheet, terminal)]
         parts += ["", *render_checks(sheet.shown.verdicts, terminal)]
@@ -135,6 +136,7 @@ def render_sheet(
         parts += ["", *_history(sheet, terminal)]
     unpriced = sum(attempt.cost is None and attempt.reserved is None for attempt in sheet.attempts)
     more = f" and {render_count(unpriced, 'call')} of unknown price" if unpriced else ""
+    reasons = [*reasons, *([REWORDED] if sheet.reworded and REWORDED not in reasons else [])]
     parts += ["", "; ".join(reasons)] if reasons else []
     parts += ["", f"{render_count(len(sheet.attempts), 'call')}, {render_usd(sheet.cost)}{more}"]
     return "\n".join(parts)
