@@ -24,6 +24,7 @@ def test_what_is_reopened_or_signed_anew_is_not_delivered(tmp_path: Path) -> Non
     assert delivered() == 0
     go("sign", "me-1.1@1")
     assert delivered() == 1
+    go("reopen", "me-1.1")
     go("edit", "me-1.1", "--from", "-", stdin="It is 12 euros.")
     go("sign", "me-1.1@2")
     assert delivered() == 0

@@ -125,6 +125,62 @@ def test_without_a_terminal_the_editor_has_the_text_alone(home: Path, draft: str
     assert (home / "seen").read_text() == "The price is high."
 
 
+@pytest.mark.parametrize("by_editor", [True, False])
+def test_an_emptied_text_is_taken_back(by_editor: bool, home: Path, draft: str) -> None:
+    env = {"TMPDIR": str(home / "tmp")}
+    (home / "tmp").mkdir()
+    if by_editor:
+        editor = home / "editor"
+        editor.write_text('#!/bin/sh\nprintf "\\n" > "$1"\n')
+        editor.chmod(0o755)
+        ran = run_gigctl("edit", draft, home=home, env={"EDITOR": str(editor), **env}, code=2)
+    else:
+        ran = run_gigctl("edit", draft, "--from", "-", home=home, env=env, code=2)
+    assert ran.err == "error: nothing was recorded: the text is empty\n"
+    assert text(home, draft) == "The price is high."
+    assert list((home / "tmp").iterdir()) == []
+
+
+def test_an_empty_text_of_a_client_has_an_empty_text(home: Path) -> None:
+    (home / "b.txt").write_text("\n")
+    run_gigctl("gig", "add", "--craft", "writing", "--brief", "x", "--source", home / "b.txt", home=home, code=0)
+    run_gigctl("edit", "me-1.1", "--from", "-", home=home, stdin="Something.", code=0)
+    run_gigctl("edit", "me-1.1", "--from", "-", home=home, code=0)
+    assert text(home, "me-1.1") == ""
+
+
+@pytest.mark.parametrize("editor", ["nonesuch --wait", "'nonesuch", " "])
+def test_an_editor_that_is_not_there_is_named_and_nothing_is_left(editor: str, home: Path, draft: str) -> None:
+    (home / "tmp").mkdir()
+    ran = run_gigctl("edit", draft, home=home, env={"EDITOR": editor, "TMPDIR": str(home / "tmp")}, code=2)
+    assert editor.split(" --")[0] in ran.err
+    assert "what you wrote" not in ran.err
+    assert "export EDITOR" in ran.err
+    assert list((home / "tmp").iterdir()) == []
+
+
+def test_an_editor_is_found_from_where_one_stands_and_one_that_cant_start_leaves_nothing(
+    home: Path, draft: str
+) -> None:
+    (home / "tmp").mkdir()
+    (home / "mine").write_text('#!/bin/sh\nprintf "It is 12 euros." > "$1"\n')
+    (home / "broken").write_text("#!/no/such/program\n")
+    for name in ("mine", "broken"):
+        (home / name).chmod(0o755)
+    env = {"TMPDIR": str(home / "tmp")}
+    run_gigctl("edit", draft, home=home, env={**env, "EDITOR": "./mine"}, code=0)
+    assert text(home, draft) == "It is 12 euros."
+    assert "what you wrote" not in run_gigctl("edit", draft, home=home, env={**env, "EDITOR": "./broken"}, code=3).err
+    assert list((home / "tmp").iterdir()) == []
+
+
+def test_what_is_signed_opens_no_editor(home: Path, draft: str) -> None:
+    run_gigctl("sign", f"{draft}@1", "--despite", "so be it", home=home, code=0)
+    ran = edit(home, draft, "true")
+    assert (ran.code, (home / "seen").exists()) == (2, False)
+    assert f"gigctl reopen {draft} first" in ran.out
+
+
 # --- a change to a tree ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from gigctl.errors import GigctlError, UsageError
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
-from gigctl.flow.review import add_edit
+from gigctl.flow.review import add_edit, refuse_edit
 from gigctl.flow.scissors import Laid, find_text, lay_out, without_added_end
 from gigctl.insight.sheet import TaskSheet, load_sheet
 from gigctl.ledger import revisions, tasks
@@ -21,6 +22,7 @@ from gigctl.records import RevisionRecord, TaskRecord
 from gigctl.system import proc
 from gigctl.system.git.folder import check_out, collect_folder
 from gigctl.system.git.store import Store
+from gigctl.system.proc import ProgramError
 
 __all__ = ["Beside", "edit_from", "edit_in_editor"]
 
@@ -37,7 +39,9 @@ def edit_from(
     if not old.is_text:
         return add_edit(desk, task, _from_folder(desk, old, path, warn, agree))
     data = _read(path) if path is not None else stdin or b""
-    return add_edit(desk, task, _text_content(data, old, str(path or "standard input")))
+    content = _text_content(data, old, str(path or "standard input"))
+    _refuse_empty(desk, task, content)
+    return add_edit(desk, task, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Be
     """Opens the user's editor on the task's text, or on the changed files of its tree. What is written is kept where
     it can't be taken, and said."""
     task, old = _load(desk, word)
-    argv = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi")
+    argv = _find_editor(environ)
     folder = Path(tempfile.mkdtemp(prefix=f"gigctl-{task.ref}-"))
     aside = _aside(desk, word, beside) if beside else ""
     page = _lay_out(desk, old, folder, task, aside)
@@ -66,15 +70,37 @@ def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Be
         content = _collect(desk, old, folder, page, beside.tell if beside else lambda _: None)
         if task.current_id is None and content.sha256 == old.sha256:
             raise UsageError(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from FILE takes any text")
+        _refuse_empty(desk, task, content)
         revision = add_edit(desk, task, content, seconds=seconds)
     except GigctlError as error:
-        if "nothing was changed" in error.message:
+        if isinstance(error, ProgramError) or _is_nothing(error):
             _remove(folder)
         else:
             error.hint = "; ".join(filter(None, (_kept(page, folder, task.ref), error.hint)))
         raise
     _remove(folder)
     return revision
+
+
+def _find_editor(environ: Mapping[str, str]) -> list[str]:
+    """The words of the user's editor, its program by its path. Raises UsageError where there is none."""
+    told = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
+    try:
+        name, *rest = shlex.split(told)
+    except ValueError as error:  # a quote without its fellow, or no word at all
+        raise UsageError(f"the editor {told!r} is no command", _EDITOR_HINT) from error
+    path = shutil.which(name, path=environ.get("PATH"))
+    if path is None:
+        raise UsageError(f"there is no editor {name!r}", _EDITOR_HINT)
+    return [str(Path(path).absolute()), *rest]  # it is started in another folder
+
+
+_EDITOR_HINT = "export EDITOR=nano, or whatever you write with"
+
+
+def _is_nothing(error: GigctlError) -> bool:
+    """Whether what was written holds nothing to be kept."""
+    return "nothing was changed" in error.message or error.message == EMPTIED
 
 
 def _aside(desk: Desk, word: str, beside: Beside) -> str:
@@ -90,10 +116,12 @@ def _open(argv: list[str], files: Sequence[Path], folder: Path) -> None:
 
 
 def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
-    """The task and what editing starts from: the named or current revision, else the source that is to be worked on."""
+    """The task and what editing starts from: the named or current revision, else the source that is to be worked on.
+    Raises UsageError where it is not to be edited: before anything is written."""
     with desk.ledger.reading() as tx:
         target = get_task(tx, word)
         task = target.task
+        refuse_edit(tx, task)
         if target.revision is None and task.current_id is None:
             return task, tasks.get_input(tx, task.id, task.input_n)
         return task, revisions.get_content(tx, revisions.get_revision(tx, task, target.revision).id)
@@ -172,6 +200,19 @@ def _text_content(data: bytes, old: Content, name: str) -> Content:
         raise UsageError(f"{name} is no UTF-8 (byte {error.start})", "save it as UTF-8") from error
 
 
+EMPTIED = "nothing was recorded: the text is empty"
+
+
+def _refuse_empty(desk: Desk, task: TaskRecord, content: Content) -> None:
+    """An emptied text is taken back, as with git's messages; only a source without a text is done by none."""
+    if not content.is_text or content.text.strip():
+        return
+    with desk.ledger.reading() as tx:
+        source = tasks.get_input(tx, task.id, task.input_n)
+    if task.source is None or source.text.strip():
+        raise UsageError(EMPTIED)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -180,6 +221,4 @@ def _read(path: Path) -> bytes:
 
 
 def _remove(folder: Path) -> None:
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)

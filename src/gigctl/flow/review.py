@@ -19,7 +19,18 @@ from gigctl.model import Content, Verdict
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
 from gigctl.system.git.person import Person, find_person
 
-__all__ = ["Sheet", "SheetItem", "add_edit", "check_now", "prepare_sign", "redo", "reject", "reopen", "sign"]
+__all__ = [
+    "Sheet",
+    "SheetItem",
+    "add_edit",
+    "check_now",
+    "prepare_sign",
+    "redo",
+    "refuse_edit",
+    "reject",
+    "reopen",
+    "sign",
+]
 
 
 def actor(desk: Desk) -> str:
@@ -276,7 +287,7 @@ def _ask_again(tx: Tx, task: TaskRecord, note: str, default: Sequence[str]) -> N
 
 def _refuse_signed(task: TaskRecord, verb: str) -> None:
     if task.state in ("signed", "cancelled"):
-        raise UsageError(f"{task.ref} is {task.state}", f"gigctl reopen {task.ref}, then gigctl {verb}")
+        raise UsageError(f"{task.ref} is {task.state}", f"gigctl reopen {task.ref} first, then gigctl {verb}")
 
 
 def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
@@ -302,19 +313,26 @@ def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
 # --- edit and check ---
 
 
+def refuse_edit(tx: Tx, task: TaskRecord) -> None:
+    """Raises UsageError where the task's text is not to be changed now, with the way there."""
+    if gigs.get_gig_by_id(tx, task.gig_id).state == "closed":
+        raise UsageError(f"{task.gig} is closed", f"gigctl gig edit {task.gig} --state open")
+    _refuse_signed(task, "edit")
+    if task.state == "blocked":
+        raise UsageError(f"{task.ref} is blocked", f"gigctl show {task.ref}")
+
+
 def add_edit(desk: Desk, task: TaskRecord, content: Content, *, seconds: float | None = None) -> RevisionRecord:
-    """A human's revision, checked; a signature that the task had is void. Raises UsageError where nothing changed."""
+    """A human's revision, checked. Raises UsageError where nothing changed, or the task is not to be edited."""
     with desk.ledger.writing() as tx:
         now = tasks.get_task_by_id(tx, task.id)
         if now.current_id != task.current_id or now.input_n != task.input_n:
             raise UsageError(f"{task.ref} changed while it was being edited", f"gigctl show {task.ref}")
-        if now.state in ("cancelled", "blocked"):
-            raise UsageError(f"{task.ref} is {now.state}", f"gigctl show {task.ref}")
+        refuse_edit(tx, now)
         if now.current_id is not None and revisions.get_content(tx, now.current_id).sha256 == content.sha256:
             current = revisions.get_revision(tx, now)
             if current.input_n == now.input_n:
                 raise UsageError(f"nothing was changed in {task.ref}")
-        void(tx, now)
         if (round_ := rounds.find_open_round(tx, task.id)) is not None:
             rounds.close_round(tx, round_.id)
         row = revisions.add_revision(tx, now, content, made_by="human", parent=now.current_id, seconds=seconds)

@@ -133,6 +133,7 @@ def test_nothing_unsigned_goes_out(office: Office, tmp_path: Path) -> None:
 
 def test_edited_after_it_was_signed(office: Office, tmp_path: Path) -> None:
     gig = office.signed_translation()
+    review.reopen(office.desk, [f"{gig}.2"])
     review.add_edit(office.desk, office.task(f"{gig}.2"), Content.of_text("Something else."))
     with pytest.raises(WaitsForHuman, match=rf"1 of 3 tasks is unsigned \({gig}.2\)"):
         deliver(office.desk, [gig], Options(output=tmp_path / "out"))

@@ -13,6 +13,7 @@ from gigctl.errors import GateError, UsageError, WaitsForHuman
 from gigctl.flow import review
 from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
+from gigctl.flow.gigs import close as close_gig
 from gigctl.flow.references import get_task
 from gigctl.insight.queue import list_queue
 from gigctl.ledger import clients, decisions, revisions, rounds, tasks
@@ -92,20 +93,32 @@ def test_a_signature_binds_input_revision_and_checks(desk: Desk, task: str) -> N
     assert review.prepare_sign(desk, [task]).signed_before == (task,)
 
 
-def test_an_edit_voids_it(desk: Desk, task: str) -> None:
+def test_what_is_signed_is_edited_only_once_it_is_reopened(desk: Desk, task: str) -> None:
     sign(desk, task)
+    with pytest.raises(UsageError, match="is signed") as raised:
+        edit(desk, task, "Mine.")
+    assert f"gigctl reopen {task} first" in str(raised.value.hint)
+    assert (state(desk, task), decided(desk, task)[0].voided) == (("signed", 1), None)
+    review.reopen(desk, [task])
     edit(desk, task, "Mine.")
     assert state(desk, task) == ("review", 2)
     assert decided(desk, task)[0].voided
     sign(desk, task)
-    assert (state(desk, task), task_of(desk, task).signed_id) == (("signed", 2), decided(desk, task)[1].id)
+    assert (state(desk, task), task_of(desk, task).signed_id) == (("signed", 2), decided(desk, task)[-1].id)
+
+
+def test_a_task_of_a_closed_gig_is_not_edited(desk: Desk, task: str) -> None:
+    gig = task.partition(".")[0]
+    close_gig(desk, gig)
+    with pytest.raises(UsageError, match=f"{gig} is closed") as raised:
+        edit(desk, task, "Mine.")
+    assert raised.value.hint == f"gigctl gig edit {gig} --state open"
 
 
 def test_an_edit_that_changes_nothing_is_none(desk: Desk, task: str) -> None:
-    sign(desk, task)
     with pytest.raises(UsageError, match="nothing was changed"):
         edit(desk, task, f"{FINE} 1")
-    assert (state(desk, task), decided(desk, task)[0].voided) == (("signed", 1), None)
+    assert state(desk, task) == ("review", 1)
 
 
 def test_another_revision_is_signed_in_its_place(desk: Desk, task: str) -> None:
@@ -332,9 +345,11 @@ def test_a_signature_lets_go_on_who_waited_and_hands_the_text_over(desk: Desk, s
 
 def test_an_edit_puts_back_all_that_was_built_on_it(desk: Desk, chain: str) -> None:
     signed_chain(desk, chain)
+    review.reopen(desk, [f"{chain}.1"])
     edit(desk, f"{chain}.1", "Otherwise.")
     assert states(desk, chain) == ["review"] * 4
-    assert all(decision.voided for n in (1, 2, 3, 4) for decision in decided(desk, f"{chain}.{n}"))
+    made = [decision for n in (1, 2, 3, 4) for decision in decided(desk, f"{chain}.{n}") if decision.kind == "sign"]
+    assert all(decision.voided for decision in made)
 
 
 def test_a_changed_source_is_new_work_and_an_unchanged_one_is_not(desk: Desk, server: LLMServer, chain: str) -> None:
@@ -343,6 +358,7 @@ def test_a_changed_source_is_new_work_and_an_unchanged_one_is_not(desk: Desk, se
     sign(desk, f"{chain}.1")
     assert reasons(desk, f"{chain}.3") == ("ready to sign", "1 task waits for it")
     sign(desk, f"{chain}.3")
+    review.reopen(desk, [f"{chain}.1"])
     edit(desk, f"{chain}.1", "Otherwise.")
     sign(desk, f"{chain}.1")
     assert reasons(desk, f"{chain}.3")[0] == "its source changed"
