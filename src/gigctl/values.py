@@ -58,11 +58,11 @@ _MOST_NAMES = 1000
 """That a mistyped one is compared with: 2 ms."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean notary?` for the nearest of the names; empty where none is near."""
+def did_you_mean(word: str, known: Iterable[str], least: float = 0.6) -> str:
+    """`, did you mean notary?` for the nearest of the names; empty where none is like it (`least`, 0 to 1)."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, islice(known, _MOST_NAMES), n=1)
+    near = get_close_matches(word, islice(known, _MOST_NAMES), n=1, cutoff=least)
     return f", did you mean {near[0]}?" if near else ""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.repositories import make_repository
 from support.schema import check_document
 from support.terminal import on_terminal, run_gigctl, seen_on_terminal
 
@@ -41,6 +42,67 @@ def count(home: Path) -> int:
 
 
 # --- add ---
+
+
+def test_each_language_is_named_once_and_is_not_the_sources(home: Path) -> None:
+    words = ["gig", "add", "--source", "contrat.fr.md", "--from", "fr"]
+    twice = "--to: de is there twice: expected each language once"
+    assert told(run_gigctl(*words, "--to", "de", "--to", "DE", home=home, code=2)) == [twice]
+    own = "--to: fr is the language of the sources: expected another one"
+    assert told(run_gigctl(*words, "--to", "fr", home=home, code=2)) == [own]
+    tasks = '[[task]]\nname = "a"\nto = ["en", "en"]\n[[task]]\nname = "b"\nto = "fr"\n'
+    (home / "GIG.toml").write_text(f'source = "contrat.fr.md"\nfrom = "fr"\nto = ["de", "de"]\n{tasks}')
+    assert told(run_gigctl("gig", "add", "GIG.toml", home=home, code=2)) == [
+        f"GIG.toml: {twice[2:]}",
+        "GIG.toml: task 1: to: en is there twice: expected each language once",
+        "GIG.toml: task 2: to: fr is the language of the sources: expected another one",
+    ]
+    assert count(home) == 0
+    run_gigctl(*words, "--to", "fr-CA", "--to", "fr-BE", home=home, code=0)
+    assert told(run_gigctl("task", "add", "me-1", "--source", "contrat.fr.md", "--to", "fr", home=home, code=2)) == [
+        own
+    ]
+    assert told(run_gigctl("gig", "edit", "me-1", "--from", "fr-CA", home=home, code=2))
+    run_gigctl("task", "add", "me-1", "--craft", "writing", "--brief", "Résume.", "--to", "fr", home=home, code=0)
+
+
+def test_sources_with_nothing_to_translate_are_told_and_the_way_on_is_honest(home: Path) -> None:
+    (home / "nil.md").write_bytes(b"")
+    (home / "code.md").write_text("```\nx = 1\n```\n")
+    words = ["gig", "add", "--to", "en", "--source", "nil.md", "--source", "code.md"]
+    assert run_gigctl(*words, home=home, code=0).err.splitlines() == [
+        "left alone: 1 × code (gig show --verbose lists them)",
+        "nothing to translate in nil.md (it has no text)",
+        "nothing to translate in code.md (left alone: code)",
+        "next: gigctl task add me-1 --source FILE, or gigctl gig remove me-1",
+    ]
+    assert run_gigctl(*words, "--source", "contrat.fr.md", home=home, code=0).err.endswith("next: gigctl run me-2\n")
+
+
+def test_a_check_whose_program_is_not_there_is_warned_of(home: Path) -> None:
+    tools = home / "bin"
+    tools.mkdir()
+    (tools / "quarrel").write_text("#!/bin/sh\n")
+    (tools / "quarrel").chmod(0o755)
+    env = {"PATH": f"{tools}:/usr/bin:/bin"}
+    words = ["gig", "add", "--craft", "code", "--brief", "Mend it.", "--source", "contrat.fr.md", "--check"]
+    warned = run_gigctl(*words, "acceptance=quarell -q", home=home, env=env, code=0).err
+    said = "it can't be run as it is, and no signature without it"
+    assert f"warning: check acceptance: there is no program 'quarell', did you mean quarrel?: {said}\n" in warned
+    assert "warning" not in run_gigctl(*words, "acceptance=quarrel -q", home=home, env=env, code=0).err
+    assert (
+        "there is no program 'zzyzx' on PATH"
+        in run_gigctl("gig", "edit", "me-2", "--check", "lint=zzyzx", home=home, env=env, code=0).err
+    )
+
+
+def test_uncommitted_changes_are_told(home: Path) -> None:
+    place = home / "repo"
+    make_repository(place, {"a.py": "a = 1\n", "b.py": "b = 1\n"})
+    words = ["gig", "add", "--craft", "code", "--brief", "Mend it.", "--repo", place]
+    assert "uncommitted" not in run_gigctl(*words, home=home, code=0).err
+    (place / "a.py").write_text("a = 22\n")
+    assert ": a.py\n" in run_gigctl(*words, home=home, code=0).err
 
 
 def test_from_options(home: Path) -> None:
@@ -299,7 +361,17 @@ def test_lists_and_filters(home: Path) -> None:
     assert refs("--due", "+3d") == ["acme-1"]
     assert refs("--limit", "1") == ["acme-1"]
     assert "closed" in run_gigctl("gig", "list", home=home).out.splitlines()[1]
-    assert "no state" in run_gigctl("gig", "list", "--state", "x", home=home, code=2).err
+    for words, said in (
+        (["gig", "list", "--state", "x"], "--state x: there is no such state of a gig: expected open or closed"),
+        (["gig", "list", "--state", "opne"], "--state opne: there is no such state of a gig, did you mean open?"),
+        (["gig", "list", "--craft", "writting"], "--craft writting: there is no such craft, did you mean writing?"),
+        (["queue", "--craft", "writting"], "--craft writting: there is no such craft, did you mean writing?"),
+        (["queue", "--state", "reveiw"], "--state reveiw: there is no such state, did you mean review?"),
+        (["queue", "-c", "amce"], 'there is no client "amce", did you mean acme?'),
+        (["run", "--craft", "writting"], "--craft writting: there is no such craft, did you mean writing?"),
+    ):
+        assert told(run_gigctl(*words, home=home, code=2)) == [said]
+    assert run_gigctl("gig", "show", "acme-1", "-q", home=home, code=0).out == "acme-1.1\nacme-1.2\nacme-1.3\n"
 
 
 def test_an_empty_list_says_what_to_type(home: Path) -> None:

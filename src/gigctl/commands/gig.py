@@ -194,6 +194,8 @@ def edit(
         sheet = gigs.edit(desk, ref, changes)
         out.changed("gig", json_gig(sheet.gig, sheet.counts), render_gig(sheet.gig, sheet.counts, desk.today),
                     [sheet.gig.ref])  # fmt: skip
+        for line in list_unfound_programs(desk, sheet.gig) if checks else ():
+            out.warn(line)
     if sheet.outdated:
         drafted = "task was" if sheet.outdated == 1 else "tasks were"
         out.warn(f"{sheet.outdated} {drafted} drafted to the old brief: gigctl run {sheet.gig.ref} --fresh asks again")

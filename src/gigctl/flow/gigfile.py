@@ -86,7 +86,9 @@ def read_gig_file(text: str, folder: Path, origin: str) -> Wish:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{origin}: no TOML: {error}", "docs/gigs.md shows a gig's file") from error
+        raise UsageError(
+            f"{origin}: no TOML: {error}", "gigctl gig add --help; gigctl gig show REF --toml writes one"
+        ) from error
     reader = _Reader(origin)
     return replace(reader.read(table, folder), problems=tuple(reader.problems))
 

@@ -17,13 +17,22 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.erasing import Removal
 from gigctl.flow.gigfile import LARGEST_FILE, Wish, merged, read_gig_file
 from gigctl.flow.intake import check_options, language_problems, load_rates, parse_future
-from gigctl.flow.references import get_gig
+from gigctl.flow.references import check_craft, get_gig
 from gigctl.ledger import clients, gigs, revisions, rewording, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckSpec, LeftAlone
 from gigctl.records import GigRecord, TaskCounts, TaskRecord
 from gigctl.system.files import read_capped
-from gigctl.values import decimal_text, decimals_of, parse_date, parse_language, parse_money, parse_usd, usd_text
+from gigctl.values import (
+    decimal_text,
+    decimals_of,
+    did_you_mean,
+    parse_date,
+    parse_language,
+    parse_money,
+    parse_usd,
+    usd_text,
+)
 
 __all__ = [
     "GigChanges", "GigPage", "GigSheet", "close", "edit", "file_values", "find", "find_left_alone", "list_all",
@@ -121,7 +130,9 @@ def list_all(
 ) -> list[GigSheet]:  # fmt: skip
     """Newest last; `due` keeps those that are due by then. Raises UsageError."""
     if state not in (None, "open", "closed"):
-        raise UsageError(f'"{state}" is no state of a gig: expected open or closed')
+        near = did_you_mean(state, ("open", "closed"))
+        raise UsageError(f"--state {state}: there is no such state of a gig{near or ': expected open or closed'}")
+    check_craft(craft)
     last = parse_date(due, today=desk.today).isoformat() if due else None
     with desk.ledger.reading() as tx:
         owner = clients.get_client(tx, client).id if client else None

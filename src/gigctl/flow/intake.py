@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +25,20 @@ from gigctl.model import REGULAR, Change, Content, Gig, LeftAlone, Source, Split
 from gigctl.records import ClientRecord, GigRecord
 from gigctl.system.git.bases import add_base
 from gigctl.system.git.store import Store
-from gigctl.values import DEFAULT_CURRENCY, did_you_mean, parse_date, parse_language, parse_money, parse_usd
+from gigctl.values import (
+    DEFAULT_CURRENCY,
+    BadValue,
+    did_you_mean,
+    parse_date,
+    parse_language,
+    parse_money,
+    parse_usd,
+)
 
-__all__ = ["Added", "add_gig", "check_options", "load_rates", "parse_future", "read_source", "split_sources"]
+__all__ = [
+    "Added", "add_gig", "check_options", "language_problems", "load_rates", "parse_future", "read_source",
+    "split_sources",
+]  # fmt: skip
 
 Value = TypeVar("Value")
 STDIN_NAME = "stdin.txt"
@@ -37,11 +49,12 @@ LARGEST_SOURCE = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A new gig, how many tasks it has, and what no task was made of, by file."""
+    """A new gig, how many tasks it has, what no task was made of, by file, and the files that gave no task at all."""
 
     gig: GigRecord
     tasks: int
     left_alone: Mapping[str, tuple[LeftAlone, ...]]
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
     craft = _asked(wish, "craft", problems, lambda: get_craft(wish.craft or _only_craft(wish)))
     sources = {name: read_source(wish, name, stdin, problems) for name in _source_names(wish)}
     fields = _fields(desk, wish, client, craft, problems)
-    _check_wishes(wish, list(sources.values()), problems)
+    _check_wishes(wish, craft, list(sources.values()), problems)
     problems += [
         f'{_where(wish, "agent")}: there is no agent "{name}"{did_you_mean(name, desk.agents)}'
         for name in wish.agents
@@ -83,12 +96,14 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
         gig = gigs.get_gig_by_id(tx, gig.id)
     # A source may be split by several tasks of a file, by some of which nothing is left alone.
     left = {group.source.name: group.split.left_alone for group in groups if group.source and group.split.left_alone}
-    return Added(gig, sum(len(group.split.tasks) for group in groups), left)
+    busy = {group.source.name for group in groups if group.source and group.split.tasks}
+    idle = tuple(group.source.name for group in groups if group.source and group.source.name not in busy)
+    return Added(gig, sum(len(group.split.tasks) for group in groups), left, tuple(dict.fromkeys(idle)))
 
 
 def _raise(problems: Sequence[str]) -> None:
     if problems:
-        raise UsageError("\n".join(dict.fromkeys(problems)), "docs/gigs.md tells what a gig may say")
+        raise UsageError("\n".join(dict.fromkeys(problems)), "gigctl gig add --help")
 
 
 def _client(desk: Desk, wish: Wish) -> ClientRecord:
@@ -146,15 +161,29 @@ def _fields(
     targets = [read("to", text, parse_language) for text in wish.targets]
     if craft is not None:
         problems += _missing(wish, craft)
+    source_language = read("from", wish.source_language, parse_language) or ""
+    problems += [f"{_where(wish, 'to')}: {line}" for line in language_problems(targets, craft, source_language)]
     return {
         "craft": craft and craft.NAME, "title": wish.title, "brief": wish.brief, "options": dict(wish.options),
-        "checks": wish.checks, "source_language": read("from", wish.source_language, parse_language) or "",
+        "checks": wish.checks, "source_language": source_language,
         "targets": [language for language in targets if language], "price": price.minor if price else None,
         "currency": price.currency if price else currency,
         "due": read("due", wish.due, lambda text: parse_future(text, desk.today)),
         "budget": read("budget", wish.budget, lambda text: parse_usd(text, load_rates(desk))),
         "agents": list(wish.agents), "wishes": [_written(task, made) for task in wish.tasks],
     }  # fmt: skip
+
+
+def language_problems(targets: Sequence[str | None], craft: Craft | None, source: str) -> Iterator[str]:
+    """Of tags as `parse_language` gives them: those that are there twice, and a target that is the source's own.
+
+    The latter where the craft is about another language: a French text may be summed up in French.
+    """
+    said = [language for language in targets if language]
+    yield from (f"{language} is there twice: expected each language once" for language in dict.fromkeys(said)
+                if said.count(language) > 1)  # fmt: skip
+    if craft is not None and "to" in craft.REQUIRES and source in said:
+        yield f"{source} is the language of the sources: expected another one"
 
 
 _FIELD = {"to": "targets", "from": "source_language", "agent": "agents", "source": "sources", "repo": "repository",
@@ -199,19 +228,30 @@ def check_options(craft: Craft, options: Mapping[str, Any]) -> Iterator[str]:
                 yield str(error)
 
 
-def _check_wishes(wish: Wish, sources: Sequence[Source], problems: list[str]) -> None:
+def _check_wishes(wish: Wish, craft: Craft | None, sources: Sequence[Source], problems: list[str]) -> None:
     """Names that are there twice, and the crafts and languages of the file's tasks."""
     names = [source.name for source in sources]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"{_where(wish, 'source')}: two are named {name}: expected a name of its own for each")
     made = {task.name for task in wish.tasks if task.name}
+    source_language = _tag(wish.source_language)
     for n, task in enumerate(wish.tasks, 1):
+        own = craft
         if task.craft:
-            _asked(wish, f"task {n}: craft", problems, partial(get_craft, task.craft))
+            own = _asked(wish, f"task {n}: craft", problems, partial(get_craft, task.craft))
         if len(task.sources) > 1 and (taken := [name for name in task.sources if name in made]):
             problems.append(f"{_where(wish, f'task {n}: source')}: {taken[0]} is a task: expected it alone, or files")
-        for text in task.targets:
-            _asked(wish, f"task {n}: to", problems, partial(parse_language, text))
+        read = partial(_asked, wish, f"task {n}: to", problems)
+        targets = [read(partial(parse_language, text)) for text in task.targets]
+        said = language_problems(targets, own, source_language)
+        problems += [f"{_where(wish, f'task {n}: to')}: {line}" for line in said]
+
+
+def _tag(text: str) -> str:
+    """A language's tag; empty where it is none, which is told elsewhere."""
+    with contextlib.suppress(BadValue):
+        return parse_language(text)
+    return ""
 
 
 def _written(task: TaskWish, made: set[str]) -> dict[str, Any]:

@@ -20,7 +20,9 @@ def find_queue(
 ) -> list[QueueItem]:  # fmt: skip
     """Raises UsageError for a filter that can't be."""
     if state is not None and state not in STATES:
-        raise UsageError(f"--state {state}: nobody waits for you there; expected {', '.join(STATES)}")
+        raise UsageError(f"--state {state}: {_why_not(state)}")
+    if craft is not None:
+        _check_craft(craft)
     gigs = _gigs(desk, words) if words else None
     owner = _client(desk, client) if client else None
     day = _day(desk, due) if due else None
@@ -35,6 +37,20 @@ def _gigs(desk: Desk, words: Sequence[str]) -> list[int]:
 
     with desk.ledger.reading() as tx:
         return list_gig_ids(tx, words)
+
+
+def _check_craft(name: str) -> None:
+    from gigctl.flow.references import check_craft
+
+    check_craft(name)
+
+
+def _why_not(state: str) -> str:
+    from gigctl.values import did_you_mean
+
+    if state in ("blocked", "signed", "cancelled"):
+        return f"nobody waits for you there; expected {', '.join(STATES)}"
+    return f"there is no such state{did_you_mean(state, STATES) or ': expected ' + ', '.join(STATES)}"
 
 
 def _client(desk: Desk, slug: str) -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gigctl.crafts.registry import CRAFTS
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
 from gigctl.ledger import clients, gigs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Reference
 from gigctl.records import GigRecord, TaskRecord
+from gigctl.values import did_you_mean
 
 __all__ = [
     "Target",
+    "check_craft",
     "expand_dash",
     "find_tasks",
     "get_gig",
@@ -38,6 +41,13 @@ def parse_reference(word: str) -> Reference:
     if found is None:
         raise UsageError(f'"{word}" is no reference', "a gig is acme-3, a task acme-3.12, a revision acme-3.12@2")
     return found
+
+
+def check_craft(name: str | None) -> None:
+    """Of a filter: nothing of a craft that there is none of would be told as "nothing". Raises UsageError."""
+    if name is not None and name not in CRAFTS:
+        near = did_you_mean(name, CRAFTS) or f": expected {', '.join(CRAFTS)}"
+        raise UsageError(f"--craft {name}: there is no such craft{near}", "gigctl craft list")
 
 
 def expand_dash(words: Sequence[str], stdin: Iterable[str] | None) -> list[str]:

@@ -27,7 +27,7 @@ from gigctl.flow import asking, policy
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, Rested, RunOptions, Waits
 from gigctl.flow.facts import load_situation
-from gigctl.flow.references import Target, find_tasks
+from gigctl.flow.references import Target, check_craft, find_tasks
 from gigctl.flow.steps import (
     YOURS,
     Assess,
@@ -158,6 +158,7 @@ def plan_run(
 ) -> Plan:  # fmt: skip
     """What `run` would do; nothing is written. Raises UsageError, PolicyError."""
     with desk.ledger.reading() as tx:
+        check_craft(craft)
         targets = [t for t in find_tasks(tx, words, states=STATES) if craft is None or t.task.craft == craft]
         left: Counter[str] = Counter()
         planned = [found for target in targets if (found := _plan(tx, target, options, default, left))][:limit]

@@ -11,7 +11,7 @@ from gigctl.errors import TemporaryError, UsageError
 from gigctl.flow.asking import craft_gig
 from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish, Wish
-from gigctl.flow.intake import read_source, split_sources
+from gigctl.flow.intake import language_problems, read_source, split_sources
 from gigctl.flow.references import find_tasks, get_gig
 from gigctl.ledger import gigs, revisions, rounds, tasks
 from gigctl.ledger.blobs import sha256_of
@@ -75,6 +75,7 @@ def _seen(gig: GigRecord, craft: Craft, wish: TaskWish, problems: list[str]) -> 
             targets.append(parse_language(text))
         except UsageError as error:
             problems.append(f"--to: {error.message}")
+    problems += [f"--to: {line}" for line in language_problems(targets, craft, gig.source_language)]
     seen = replace(craft_gig(gig), craft=craft.NAME, brief=wish.brief or gig.brief)
     seen = replace(seen, target_languages=tuple(targets) or gig.targets)
     told = {"to": seen.target_languages or wish.targets, "brief": seen.brief, "from": seen.source_language}

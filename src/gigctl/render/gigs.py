@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENT_COLUMNS", "gig_columns", "json_client", "json_gig", "json_left_alone", "json_page", "render_client",
-    "render_gig", "render_left_alone", "render_page",
+    "render_gig", "render_idle", "render_left_alone", "render_page",
 ]  # fmt: skip
 
 
@@ -153,6 +153,17 @@ def render_left_alone(left: Mapping[str, Iterable[LeftAlone]], *, whole: bool = 
     if not counts:
         return []
     return ["left alone: " + ", ".join(f"{count} × {display_line(what)}" for what, count in counts.items())]
+
+
+def render_idle(gig: GigRecord, idle: Iterable[str], left: Mapping[str, Iterable[LeftAlone]]) -> list[str]:
+    """The files that gave no task, and why, a line each."""
+    verb = "to translate" if gig.craft == "translation" else "to be done"
+    lines = []
+    for name in idle:
+        kinds = dict.fromkeys(one.what.partition(":")[0] for one in left.get(name, ()))
+        why = f"left alone: {', '.join(map(display_line, kinds))}" if kinds else "it has no text"
+        lines.append(f"nothing {verb} in {display_line(name)} ({why})")
+    return lines
 
 
 def render_page(page: GigPage, terminal: Terminal, today: date) -> str:
