@@ -46,6 +46,7 @@ def deliver(
     is unsigned there is no part. The manifest's hash that is printed is what a client needs for verify --sha256.
     """
     from gigctl.config import load_settings
+    from gigctl.flow.actor import find_gap
     from gigctl.flow.deliver import Options, deliver
     from gigctl.flow.desk import open_desk
     from gigctl.flow.references import expand_dash
@@ -60,5 +61,7 @@ def deliver(
     items = [json_delivery(one) for one in done]
     text = "\n".join(map(render_delivery, done))
     out.changed("delivery", items, text, [one.path for one in done])
+    if gap := find_gap():
+        out.warn(gap)
     if done and not done[0].manifest.git.get("branch"):
         out.next(f"gigctl verify {done[0].path}")

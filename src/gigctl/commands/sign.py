@@ -9,6 +9,7 @@ import typer
 from gigctl.commands.options import References, command, references, verb
 from gigctl.config import load_settings
 from gigctl.errors import UsageError
+from gigctl.flow.actor import find_gap
 from gigctl.flow.desk import open_desk
 from gigctl.flow.review import Sheet, prepare_sign
 from gigctl.flow.review import sign as sign_sheet
@@ -49,6 +50,8 @@ def sign(
         signed = sign_sheet(desk, sheet, despite=why, signer=signer or settings.signer or None)
     items = [{"kind": "sign", "revision": ref, "note": None} for ref in signed]
     out.changed("decision", items, render_signed(sheet), signed)
+    if signed and (gap := find_gap()):
+        out.warn(gap)
     gig = sheet.items[0].task.gig if sheet.items else sheet.signed_before[0].partition(".")[0]
     out.next(f"gigctl deliver {gig}")
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from gigctl.config import load_agents, load_settings
 from gigctl.errors import GigctlError
+from gigctl.flow.actor import HOW, describe, find_actor, find_gap
 from gigctl.ledger.store import open_ledger
 from gigctl.paths import Paths
 from gigctl.system import proc, sandbox
@@ -49,7 +50,8 @@ class Finding:
 def examine(paths: Paths, env: Mapping[str, str]) -> list[Finding]:
     """Everything, the needed first. Nothing is written."""
     looks: tuple[Callable[[Paths, Mapping[str, str]], Finding], ...] = (
-        _python, _git, _sandbox, _ledger, _settings, _agents, _embedded, _room, _ssh, _editor, _language, _terminal,
+        _python, _git, _person, _sandbox, _ledger, _settings, _agents, _embedded, _room, _ssh, _editor, _language,
+        _terminal,
     )  # fmt: skip
     return [look(paths, env) for look in looks]
 
@@ -67,6 +69,14 @@ def _git(_: Paths, __: Mapping[str, str]) -> Finding:
     if (int(found[1]), int(found[2])) < _OLDEST_GIT:
         return Finding("git", "missing", f"{found[0]} is too old: at least 2.31", how)
     return Finding("git", "ok", found[0])
+
+
+def _person(_: Paths, __: Mapping[str, str]) -> Finding:
+    """Whose name a sign-off is under."""
+    who = describe(find_actor())
+    if find_gap() is None:
+        return Finding("name", "ok", f"{who} signs")
+    return Finding("name", "limited", f"{who} signs: git knows no name, or no address, of yours", HOW)
 
 
 def _ssh(_: Paths, __: Mapping[str, str]) -> Finding:

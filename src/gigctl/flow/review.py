@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gigctl.errors import ConfigError, GateError, UsageError, WaitsForHuman
+from gigctl.errors import GateError, UsageError, WaitsForHuman
 from gigctl.flow import checking
+from gigctl.flow.actor import describe, find_actor
 from gigctl.flow.dependents import release_dependents, void
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import Target, find_tasks
@@ -17,7 +17,6 @@ from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, round
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
-from gigctl.system.git.person import Person, find_person
 
 __all__ = [
     "Sheet",
@@ -31,19 +30,6 @@ __all__ = [
     "reopen",
     "sign",
 ]
-
-
-def actor(desk: Desk) -> str:
-    """Who decides here: the name that the freelancer signs their commits with, else their login."""
-    try:
-        login = getpass.getuser()
-    except (OSError, KeyError):
-        login = "freelancer"
-    try:
-        person = find_person(Person(login, ""))
-    except ConfigError:  # no git: translation and writing need none
-        return login
-    return f"{person.name} <{person.email}>" if person.email else person.name
 
 
 # --- sign ---
@@ -179,7 +165,7 @@ def sign(desk: Desk, sheet: Sheet, *, despite: str | None = None, signer: str | 
             f'not signed: {ref}: required check "{verdict.name}" is {verdict.outcome}: {why}{more}',
             f'gigctl edit {ref}, or sign with --despite "reason"',
         )
-    who = actor(desk)
+    who = describe(find_actor())
     signatures = _signatures(desk, sheet.items, signer)
     with desk.ledger.writing() as tx:
         for item, (key, signature) in zip(sheet.items, signatures, strict=True):
@@ -231,7 +217,7 @@ def _signatures(desk: Desk, items: Sequence[SheetItem], signer: str | None) -> l
 
 def redo(desk: Desk, words: Sequence[str], note: str, default: Sequence[str]) -> list[str]:
     """Opens a round with the note and the last agents; nobody is called until `run`. The tasks' references."""
-    who = actor(desk)
+    who = describe(find_actor())
     with desk.ledger.writing() as tx:
         targets = find_tasks(tx, words, states=("review", "failed", "ready"))
         if not targets:
@@ -246,7 +232,7 @@ def redo(desk: Desk, words: Sequence[str], note: str, default: Sequence[str]) ->
 def reject(desk: Desk, words: Sequence[str], why: str, default: Sequence[str]) -> list[str]:
     """Closes revisions; a task that has none left asks for another. The revisions' references."""
     closed = []
-    who = actor(desk)
+    who = describe(find_actor())
     with desk.ledger.writing() as tx:
         targets = find_tasks(tx, words, states=("review",))
         if not targets:
@@ -293,7 +279,7 @@ def _refuse_signed(task: TaskRecord, verb: str) -> None:
 def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
     """Brings signed (or cancelled) work back: its signature is void. The tasks' references."""
     opened = []
-    who = actor(desk)
+    who = describe(find_actor())
     with desk.ledger.writing() as tx:
         targets = find_tasks(tx, words, states=("signed",))
         for target in targets:

@@ -14,7 +14,7 @@ from gigctl.flow.signoffs import Signed
 from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
 from gigctl.records import GigRecord
-from gigctl.system.git import Person, Step, Store, commit_steps, find_person, make_patches, verify_patches
+from gigctl.system.git import Person, Step, Store, commit_steps, find_person, make_patches, own_address, verify_patches
 
 __all__ = ["Series", "build_series", "changed_files", "commit_series", "patch_files"]
 
@@ -78,9 +78,9 @@ def _message(tx: Tx, gig: GigRecord, one: Signed) -> str:
 
 
 def _author(one: Signed) -> Person:
-    """The freelancer: as git knows them, else as they signed."""
+    """The freelancer: as git knows them, else as they signed. No commit is without an address."""
     name, _, email = one.decision.actor.partition(" <")
-    return find_person(Person(name, email.rstrip(">")))
+    return find_person(Person(name, email.rstrip(">") or own_address()))
 
 
 def _seconds(one: Signed) -> int:

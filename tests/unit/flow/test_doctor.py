@@ -41,6 +41,17 @@ def find(name: str, paths: Paths, env: Mapping[str, str] | None = None) -> Findi
     return found
 
 
+def test_who_signs(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOGNAME", "ada")
+    found = find("person", paths)
+    assert (found.status, found.detail.startswith("ada signs: git knows no name")) == ("limited", True)
+    assert "user.email" in (found.hint or "")
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Grace\n\temail = grace@example.org\n")
+    found = find("person", paths)
+    assert (found.status, found.detail) == ("ok", "Grace <grace@example.org> signs")
+
+
 @pytest.mark.parametrize(
     ("says", "code", "status", "detail"),
     [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from gigctl.system import proc
 
-__all__ = ["Person", "find_person"]
+__all__ = ["Person", "find_person", "own_address"]
 
 _READ_BY_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
 
@@ -36,6 +38,15 @@ def _plain(word: str) -> str:
 def find_person(fallback: Person) -> Person:
     """The freelancer, by `git config --global`; each of name and address from `fallback` where it is not set."""
     return Person(_setting("user.name") or fallback.name, _setting("user.email") or fallback.email)
+
+
+def own_address() -> str:
+    """An address for who has told git none, made as git would make it: login@host."""
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError):
+        login = "freelancer"
+    return f"{login}@{socket.gethostname() or 'localhost'}"
 
 
 def _setting(key: str) -> str:
