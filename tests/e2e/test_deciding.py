@@ -53,6 +53,14 @@ def test_between_undecided_drafts_the_queue_says_choose_and_how(home: Path, task
     run_gigctl("sign", task, "--expect", "1", home=home, code=0)
 
 
+def test_after_a_reject_what_is_left_is_looked_at_and_where_nothing_is_it_is_run(home: Path, task: str) -> None:
+    for text in ("It is 12 euros.", "That makes 12 euros."):
+        run_gigctl("edit", task, "--from", "-", home=home, stdin=text, code=0)
+    for n in (2, 1):
+        err = run_gigctl("reject", f"{task}@{n}", "-m", "no", home=home, code=0).err
+        assert f"next: gigctl {'show' if n > 1 else 'run'} {task}\n" in err
+
+
 def test_words_that_were_rejected_and_come_back_are_told(home: Path, task: str) -> None:
     run_gigctl("run", task, "-a", "one", home=home, code=0)
     run_gigctl("reject", task, "-m", "say it otherwise", home=home, code=0)
