@@ -127,7 +127,7 @@ class RunResult:
     def _one_of(self, kind: type[GigctlError] | None) -> GigctlError | None:
         """An error that is about the first task to which it happened."""
         for end in self.wants:
-            if kind is AgentFailed and isinstance(end.end, Done):
+            if kind is AgentFailed and end.end == Done("failed"):
                 said = f"{end.ref} failed: {end.reason or 'no agent could do it'}"
                 return kind(said + _more(self.failed), f"{self.again} --retry-failed, or -a OTHER")
             if kind is TemporaryError and end.end == Wait("unknown"):

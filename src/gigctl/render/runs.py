@@ -52,6 +52,8 @@ def why(end: Rested) -> str:
         )
     if isinstance(end.end, Review):
         return end.end.why
+    if isinstance(end.end, Done) and end.end.why != "failed":
+        return f"{end.end.why} meanwhile"
     return end.reason or "no agent could do it"
 
 

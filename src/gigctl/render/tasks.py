@@ -178,13 +178,20 @@ def _notes(sheet: TaskSheet) -> list[str]:
 def _history(sheet: TaskSheet, terminal: Terminal) -> list[str]:
     """All that happened, in order."""
     told = [(a.begun, _attempt_line(a)) for a in sheet.attempts]
-    told += [(r.created, _revision_line(r)) for r in sheet.revisions]
+    told += [(r.created, _revision_line(r, _find_late(sheet, r))) for r in sheet.revisions]
     told += [(d.at, _decision_line(d)) for d in sheet.decisions]
     return [f"{terminal.styled(at[:19].replace('T', ' '), 'dim')}  {line}" for at, line in sorted(told)]
 
 
+def _outcome(attempt: AttemptRecord) -> str:
+    """What is not known of a free call is no question of money: it was cut off."""
+    if attempt.outcome == "unknown" and attempt.reserved == 0:
+        return "cut off"
+    return (attempt.outcome or "in flight").replace("_", " ")
+
+
 def _attempt_line(attempt: AttemptRecord) -> str:
-    words = [attempt.agent, (attempt.outcome or "in flight").replace("_", " ")]
+    words = [attempt.agent, _outcome(attempt)]
     if attempt.seconds is not None:
         words.append(render_seconds(attempt.seconds))
     if attempt.tokens_in is not None:
@@ -195,12 +202,21 @@ def _attempt_line(attempt: AttemptRecord) -> str:
     return "call  " + "  ".join(words)
 
 
-def _revision_line(revision: RevisionRecord) -> str:
+def _find_late(sheet: TaskSheet, revision: RevisionRecord) -> DecisionRecord | None:
+    """The signature that an agent's draft came too late for."""
+    if revision.made_by == "human":
+        return None
+    signed = (d for d in sheet.decisions if d.kind == "sign" and d.at <= revision.created)
+    return next((d for d in signed if d.voided is None or d.voided > revision.created), None)
+
+
+def _revision_line(revision: RevisionRecord, late: DecisionRecord | None) -> str:
     who = revision.agent or ("you" if revision.made_by == "human" else revision.made_by)
     gating = [verdict.name for verdict in revision.verdicts if verdict.gates]
     checks = f"did not pass {', '.join(gating)}" if gating else "passed" if revision.assessed else "not checked"
     closed = "  rejected" if revision.rejected else ""
-    return f"@{revision.number}  by {who}  {checks}  sha256 {revision.sha256[:8]}{closed}"
+    after = f"  too late: @{late.revision} was signed meanwhile" if late else ""
+    return f"@{revision.number}  by {who}  {checks}  sha256 {revision.sha256[:8]}{closed}{after}"
 
 
 def _decision_line(decision: DecisionRecord) -> str:
@@ -213,7 +229,7 @@ def _decision_line(decision: DecisionRecord) -> str:
 
 def render_call(attempt: AttemptRecord, n: int, of: int, led_to: RevisionRecord | None) -> str:
     """`call 2 of 3, by local, led to acme-3.12@2`."""
-    came = f"led to {led_to.ref}" if led_to else f"the last: {(attempt.outcome or 'in flight').replace('_', ' ')}"
+    came = f"led to {led_to.ref}" if led_to else f"the last: {_outcome(attempt)}"
     return f"call {n} of {of}, by {attempt.agent}, {came}"
 
 

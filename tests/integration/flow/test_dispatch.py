@@ -20,10 +20,14 @@ from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, RunOptions
 from gigctl.flow.run import _open, carry_out, plan_run
+from gigctl.flow.showing import find_sheet
 from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait, next_steps
+from gigctl.insight.queue import list_queue
 from gigctl.ledger import clients, limits, rounds, tasks
 from gigctl.ledger.runs import Run
 from gigctl.model import Content
+from gigctl.render.tasks import render_sheet
+from gigctl.render.terminal import Terminal
 from support.desks import (
     PRICE,
     QUICK,
@@ -592,6 +596,21 @@ def test_the_second_stop_abandons_them(desk: Desk, server: LLMServer) -> None:
     server.script = lambda asked: FINE
     again, _ = run(desk, gig)
     assert (code(again), server.count) == (75, 4)
+
+
+@pytest.mark.parametrize(("agent", "said"), [("free", "its call was cut off: gigctl run"), ("a", "may have been paid")])
+def test_a_call_that_was_abandoned_is_said_to_be_paid_only_where_it_may_be(
+    agent: str, said: str, desk: Desk, server: LLMServer
+) -> None:
+    gig = add_texts(desk)
+    server.script = lambda asked: Reply(FINE, delay=5)
+    killer = _kill_when(server, signal.SIGINT, signal.SIGTERM, asked=1, between=0.1)
+    run(desk, gig, agents=agent)
+    killer.join()
+    (item,) = list_queue(desk.ledger, desk.today)
+    assert said in item.reasons[0]
+    history = render_sheet(find_sheet(desk, item.ref), Terminal(), desk.today, history=True)
+    assert ("cut off" in history) is (agent == "free")
 
 
 def test_the_grace_ends_by_itself(desk: Desk, server: LLMServer) -> None:

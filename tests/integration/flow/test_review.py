@@ -15,11 +15,15 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
 from gigctl.flow.gigs import close as close_gig
 from gigctl.flow.references import get_task
+from gigctl.flow.showing import find_sheet
 from gigctl.insight.queue import list_queue
 from gigctl.ledger import clients, decisions, revisions, rounds, tasks
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
 from gigctl.records import DecisionRecord
+from gigctl.render.runs import why
+from gigctl.render.tasks import render_sheet
+from gigctl.render.terminal import Terminal
 from support.desks import add_client, add_texts, make_desk, paid, run, task_of
 from support.llm_server import LLMServer, Reply
 
@@ -257,9 +261,16 @@ def test_a_run_never_moves_what_was_signed_meanwhile(desk: Desk, server: LLMServ
         return "Another text."
 
     server.script = answer
-    run(desk, task)
+    result, ends = run(desk, task)
     assert state(desk, task) == ("signed", 1)
     assert decided(desk, task)[-1].voided is None
+    assert (result.failure, why(ends[task])) == (None, "signed meanwhile")
+    sheet = find_sheet(desk, task)
+    assert sheet.content is not None
+    assert sheet.content.text == f"{FINE} 1"
+    history = render_sheet(sheet, Terminal(), date(2026, 1, 1), history=True)
+    assert [line for line in history.splitlines() if "too late: @1 was signed meanwhile" in line and "@2" in line]
+    assert history.count("too late") == 1
     review.check_now(desk, [f"{task}@2"])
     assert state(desk, task) == ("signed", 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gigctl.flow.dispatch import Rested
 from gigctl.flow.run import RunResult
-from gigctl.flow.steps import YOURS, Review, Wait
+from gigctl.flow.steps import YOURS, Done, Review, Wait
 from gigctl.render.runs import SHOWN, render_ends
 
 
@@ -32,6 +32,14 @@ def test_where_the_error_is_another_all_of_them_are_named() -> None:
     text = said(result(*yours(1, 2), lost, codes={7, 75}))
     assert text.count("me-1.1") == 1
     assert "yours to write: me-1.1, me-1.2" in text
+
+
+def test_what_was_signed_meanwhile_is_no_failure() -> None:
+    signed, failed = Rested("me-1.1", Done("signed"), reason="a: malformed"), Rested("me-1.2", Done("failed"))
+    text = said(result(signed, failed, codes={4}))
+    assert "me-1.1  signed meanwhile" in text
+    assert "me-1.2 failed: no agent could do it" in text
+    assert "me-1.1  cancelled meanwhile" in render_ends(result(Rested("me-1.1", Done("cancelled")), codes=set()))
 
 
 def test_a_long_list_ends() -> None:
