@@ -1,7 +1,8 @@
 """The edge: a table of commands, loaded when they are asked for, and the one place where an error becomes an exit code.
 
-A closed pipe ends a command quietly with 0 (who reads has what they wanted), or with 75 where it was in the middle of
-work. Everything that is no GigctlError, no usage error and no failure of the machine is a bug: 70, and a log file.
+A closed pipe ends a command quietly with 0 (who reads has what they wanted), or with 75 and a line that says so where
+it was in the middle of work that changes. Everything that is no GigctlError, no usage error and no failure of the
+machine is a bug: 70, and a log file.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def root(kind: type[Commands] = Commands) -> Commands:
     """The whole command line."""
     return kind(
         name="gigctl",
-        help="The ledger between a freelancer and their agents: drafts by machines, checks by rules, signed by you.",
+        help="The ledger between a freelancer and their agents: drafts by machines, checks by rules, signed by you.\n\n"
+        "gigctl alone is gigctl today: what waits for you, what is due, what runs.",
         commands=dict.fromkeys(COMMANDS),  # type: ignore[arg-type]  # for near names alone; get_command loads
         params=[
             TyperOption(
@@ -157,7 +159,7 @@ def _guarded(words: list[str], state: dict[str, Any], kind: type[Commands] = Com
     except typer.Exit as done:
         return done.exit_code
     except BrokenPipeError:
-        return _closed_pipe(state)
+        return _closed_pipe(state, words)
     except GigctlError as error:
         return _report(error, words)
     except _click.ClickException as error:
@@ -190,11 +192,14 @@ def _complete(command: Commands) -> NoReturn:
 
 def _report(error: GigctlError, words: Sequence[str]) -> int:
     from gigctl.render.output import render_error
+    from gigctl.render.terminal import terminal_of
 
     options = words[: words.index("--")] if "--" in words else words
     json_form = "--json" in options or "--jsonl" in options
-    text = render_error(error.message, error.hint, code=error.exit_code, kind=error.kind, json_form=json_form)
     try:
+        terminal = terminal_of(sys.stderr, os.environ)
+        text = render_error(error.message, error.hint, code=error.exit_code, kind=error.kind, json_form=json_form,
+                            terminal=terminal)  # fmt: skip
         sys.stderr.write(text)
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):  # stderr closed: the exit code still tells
@@ -233,9 +238,14 @@ def _bug(error: Exception, words: Sequence[str]) -> GigctlError:
     return GigctlError(f"this is a bug in gigctl: {type(error).__name__}", log)
 
 
-def _closed_pipe(state: dict[str, Any]) -> int:
+def _closed_pipe(state: dict[str, Any], words: Sequence[str]) -> int:
     output = state.get("output")
-    return TemporaryError.exit_code if output is not None and output.unfinished else 0
+    if output is None or not output.unfinished:
+        return 0
+    return _report(TemporaryError("nobody reads the answer any more, and the work was not done", _AGAIN), words)
+
+
+_AGAIN = "say it again: what was done is kept"
 
 
 def _flushed(code: int, state: dict[str, Any], words: Sequence[str]) -> int:
@@ -244,7 +254,7 @@ def _flushed(code: int, state: dict[str, Any], words: Sequence[str]) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
-        return code or _closed_pipe(state)
+        return code or _closed_pipe(state, words)
     except OSError as error:
         _silence_stdout()
         return code or _report(_unwritten(error), words)

@@ -110,11 +110,17 @@ def parse_currency(text: str) -> str:
     return code
 
 
+def _known_code(currency: str) -> str:
+    """A code to show in an example, also where the one that was said is none."""
+    with contextlib.suppress(BadValue):
+        return parse_currency(currency)
+    return _SIGNS.get(currency.strip().casefold(), "EUR")
+
+
 def parse_money(text: str, currency: str) -> Money:
     """`120`, `120.00`, `120EUR`; without a code it is `currency`'s."""
-    number, code = _amount(
-        text, f"an amount like 120, 120.00 or 120{currency}", lambda form: parse_money(form, currency)
-    )
+    known = _known_code(currency)
+    number, code = _amount(text, f"an amount like 120, 120.00 or 120{known}", lambda form: parse_money(form, known))
     code = parse_currency(code or currency)
     decimals = decimals_of(code)
     return Money(_scaled(number, decimals, text, f"{code} has {decimals or 'no'} decimals"), code)

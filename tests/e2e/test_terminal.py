@@ -64,6 +64,10 @@ def test_alone_it_says_how_to_begin(home: Path) -> None:
     text = run_gigctl(home=home, code=0).out
     for begin in ("gigctl model pull", "gigctl gig add", "gigctl run"):
         assert begin in text
+    assert "gigctl alone is gigctl today" in run_gigctl("--help", home=home, code=0).out
+    (home / ".cache/gigctl/models").mkdir(parents=True)
+    (home / ".cache/gigctl/models/own.gguf").touch()
+    assert "model pull" not in run_gigctl(home=home, code=0).out
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -155,7 +159,9 @@ def test_a_home_that_cannot_be_written(home: Path) -> None:
 # --- pipes ---
 
 
-@pytest.mark.parametrize("words", [[], ["agent", "list"], ["completion", "bash"], ["config", "show", "--json"]])
+@pytest.mark.parametrize(
+    "words", [[], ["agent", "list"], ["completion", "bash"], ["config", "show", "--json"], ["ledger", "export"]]
+)
 def test_a_closed_pipe_is_quiet(words: list[str], home: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -85,9 +85,11 @@ def test_other_ends(
     assert (tmp_path / "state" / "log").exists() is (code == 70)
 
 
-def test_a_pipe_closed_in_the_middle_of_work() -> None:
+def test_a_pipe_closed_in_the_middle_of_work_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     class Working:
         unfinished = True
 
-    assert cli._closed_pipe({"output": Working()}) == 75
-    assert cli._closed_pipe({}) == 0
+    assert cli._closed_pipe({}, []) == 0
+    assert capsys.readouterr().err == ""
+    assert cli._closed_pipe({"output": Working()}, ["run"]) == 75
+    assert capsys.readouterr().err.startswith("error: nobody reads the answer any more")

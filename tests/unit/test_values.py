@@ -51,6 +51,14 @@ def test_money(text: str, money: Money) -> None:
     assert parse_money(text, "EUR") == money
 
 
+@pytest.mark.parametrize(("currency", "code"), [("EURO", "EUR"), ("£", "GBP"), ("XQQ", "EUR"), ("chf", "CHF")])
+def test_what_is_suggested_has_a_real_currency(currency: str, code: str) -> None:
+    with pytest.raises(BadValue, match=f"120.00 or 120{code}$"):
+        parse_money("fifty", currency)
+    with pytest.raises(BadValue, match=r"write 55\.5$"):
+        parse_money("55,5", currency)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "-1", "+1", "1_000", "1,000", "1e3", "NaN", "inf", "12.", ".5", "１２", "٣", "120.005", "1.5JPY", "5 eur",

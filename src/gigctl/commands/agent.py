@@ -111,7 +111,7 @@ def show(name: Name, out: Output) -> None:
     with open_desk() as desk:
         overspent = agents.find_overspent(desk, name)
     item = {**json_agent(entry, source), "overspent": overspent}
-    out.show("agent", item, render_agent(entry, source, overspent))
+    out.show("agent", item, render_agent(entry, source, overspent), [entry.name])
 
 
 @command(app, "test", example="gigctl agent test local")

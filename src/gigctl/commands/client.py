@@ -76,7 +76,8 @@ def show(slug: Slug, out: Output) -> None:
     """One client with all that holds for them."""
     with open_desk() as desk:
         found = clients.find(desk, slug)
-    out.show("client", json_client(found.client, found.gigs), render_client(found.client, found.gigs))
+    out.show("client", json_client(found.client, found.gigs), render_client(found.client, found.gigs),
+             [found.client.slug])  # fmt: skip
 
 
 @command(

@@ -162,7 +162,7 @@ def show(
             out.show("gig", json_page(page) | more, "")
             return
         if out.quiet:
-            out.write("".join(f"{task.ref}\n" for task in page.tasks))
+            out.show("gig", {}, "", [task.ref for task in page.tasks])
             return
         out.page(render_page(page, out.terminal, desk.today))
         for line in render_left_alone(alone, whole=True):

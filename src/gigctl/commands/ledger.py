@@ -75,7 +75,5 @@ def export(
         if out.json:
             out.list("export", lines, ())
             return
-        out.unfinished = True
         for line in lines:
             out.line(line)
-        out.unfinished = False

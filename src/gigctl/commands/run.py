@@ -104,6 +104,11 @@ def _go(desk: Desk, out: Output, plan: Plan, options: RunOptions, *, ask: bool, 
     return worst_exit_code(result.codes)
 
 
+def _stopping(out: Output) -> str:
+    """On a line of its own: the terminal has just shown ^C."""
+    return f"\n{STOPPING}" if out.error_terminal.is_tty else STOPPING
+
+
 def _carry_out(desk: Desk, out: Output, plan: Plan, options: RunOptions) -> RunResult:
     """Under `--jsonl` each task is a line as soon as it is at rest."""
     from gigctl.render.progress import Progress
@@ -121,7 +126,7 @@ def _carry_out(desk: Desk, out: Output, plan: Plan, options: RunOptions) -> RunR
             elif out.json:
                 items.append(json_rested(end))
 
-        result = carry_out(desk, plan, options, told, lambda: out.say(STOPPING))
+        result = carry_out(desk, plan, options, told, lambda: out.say(_stopping(out)))
         progress.show(state_of(result))
     out.unfinished = False
     out.changed("run", items, render_ends(result), refs)

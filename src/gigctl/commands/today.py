@@ -5,6 +5,7 @@ from __future__ import annotations
 from gigctl.commands.options import command, verb
 from gigctl.flow.desk import open_desk
 from gigctl.insight.today import load_today
+from gigctl.paths import load_paths
 from gigctl.render.output import Output
 from gigctl.render.today import json_today, render_beginning, render_today
 
@@ -17,7 +18,10 @@ def today(out: Output) -> None:
     with open_desk() as desk:
         found = load_today(desk.ledger, desk.today)
         if not found.open_gigs and not found.waiting:
-            out.show("today", json_today(found), render_beginning())
+            from gigctl.flow import models
+
+            here = bool(models.list_all(load_paths()))
+            out.show("today", json_today(found), render_beginning(model_is_here=here))
             return
         out.show("today", json_today(found), render_today(found, out.terminal, desk.today))
     if found.waiting:

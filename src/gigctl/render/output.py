@@ -30,8 +30,8 @@ Item = Mapping[str, Any]
 class Output:
     """What a command is given to answer with.
 
-    Items are plain data of the documented JSON form (docs/schema). `unfinished` is set by a command while it works
-    through many: stdout closed in the middle of it is then no success.
+    Items are plain data of the documented JSON form (docs/schema). `unfinished` is set by a command while it changes
+    many things: stdout closed in the middle of it is then no success.
     """
 
     json: bool = False
@@ -82,10 +82,15 @@ class Output:
         else:
             self.write(render_lines(rows, columns))
 
-    def show(self, kind: str, item: Item, text: str) -> None:
-        """One thing; `text` is what a person reads, made by `render/`, foreign text in it already displayed."""
+    def show(self, kind: str, item: Item, text: str, refs: Sequence[str] = ()) -> None:
+        """One thing; `text` is what a person reads, made by `render/`, foreign text in it already displayed.
+
+        Under `--quiet` what it is called by alone, where it is (`refs`).
+        """
         if self.machine:
             self._documents(kind, item)
+        elif self.quiet and refs:
+            self.write("".join(f"{ref}\n" for ref in refs))
         else:
             self.write(text if text.endswith("\n") or not text else text + "\n")
 
@@ -141,11 +146,12 @@ class Output:
         """A note for the person at the terminal: not under `--quiet`, nor to a program that reads stderr for an error's
         document."""
         if not self.quiet and not (self.machine and not self.error_terminal.is_tty):
-            self._error_line(text)
+            self._error_line(self.error_terminal.folded(text))
 
     def warn(self, text: str) -> None:
         """Said whatever is asked for; to a program as a document of its own, so that each line of stderr is one."""
-        self._error_line(_json_text({"warning": {"message": text}}) if self.machine else f"warning: {text}")
+        told = self.error_terminal.folded(f"warning: {text}")
+        self._error_line(_json_text({"warning": {"message": text}}) if self.machine else told)
 
     def next(self, command: str) -> None:
         """The command that comes next; a program that reads us needs none."""
@@ -207,9 +213,12 @@ def _encodable(text: str, stream: TextIO) -> str:
     return text
 
 
-def render_error(message: str, hint: str | None, *, code: int, kind: str, json_form: bool) -> str:
+def render_error(
+    message: str, hint: str | None, *, code: int, kind: str, json_form: bool, terminal: Terminal | None = None
+) -> str:
     """A failure for stderr: a line (more only where a file has several errors) and its way out, or the document."""
     if json_form:
         return _json_text({"error": {"code": code, "kind": kind, "message": message, "hint": hint}}) + "\n"
-    out = "".join(f"error: {display_line(line)}\n" for line in message.split("\n"))
+    seen = terminal or Terminal()
+    out = "".join(seen.folded(f"error: {display_line(line)}") + "\n" for line in message.split("\n"))
     return out + (f"hint: {display_line(hint)}\n" if hint else "")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from gigctl.errors import Interrupted, UsageError
+from gigctl.render.display import cell_width
 
 __all__ = ["Terminal", "ask", "terminal_of"]
 
@@ -42,6 +43,26 @@ class Terminal:
     def styled(self, text: str, style: str) -> str:
         """Our own words in a style (`_STYLES`), plain where there is no colour."""
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.color and text else text
+
+    def folded(self, text: str) -> str:
+        """A person's line of prose, broken between words where the terminal is narrower; elsewhere as it is.
+
+        What follows `next:` or `hint:` is a command to be pasted and stays on its line.
+        """
+        if not self.is_tty or text.startswith(("next: ", "hint: ")):
+            return text
+        return "\n".join(line for part in text.split("\n") for line in _broken(part, self.width))
+
+
+def _broken(text: str, width: int) -> Iterator[str]:
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line.strip() and cell_width(longer) > width:
+            yield line
+            longer = f"  {word}"
+        line = longer
+    yield line
 
 
 def terminal_of(stream: TextIO, env: Mapping[str, str]) -> Terminal:

@@ -16,11 +16,12 @@ __all__ = ["json_today", "render_beginning", "render_today"]
 SHOWN = 5
 
 
-def render_beginning() -> str:
-    """On an empty ledger: the three commands to begin with."""
+def render_beginning(*, model_is_here: bool) -> str:
+    """On an empty ledger: the commands to begin with."""
+    pull = "  gigctl model pull                                      a model that runs here, 1.1 GB, once\n"
     return (
         "nothing is taken on yet. To begin:\n"
-        "  gigctl model pull                                      a model that runs here, 1.1 GB, once\n"
+        f"{'' if model_is_here else pull}"
         "  gigctl gig add --source contrat.md --from fr --to en   take work on\n"
         "  gigctl run                                             have it drafted and checked\n"
         "gigctl --help has all commands, gigctl doctor looks whether all is here.\n"

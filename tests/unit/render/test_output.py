@@ -168,6 +168,18 @@ def test_a_question_is_asked_on_the_terminal(terminal: tuple[int, Any], tmp_path
         ask("Type 14", "--expect", tty=tmp_path / "none")
 
 
+def test_a_persons_lines_are_broken_between_words_and_commands_are_not() -> None:
+    narrow = Terminal(is_tty=True, width=20)
+    assert narrow.folded("stopping: calls in flight have 10 s") == "stopping: calls in\n  flight have 10 s"
+    assert narrow.folded("日本語の文字列 です、これは") == "日本語の文字列\n  です、これは"
+    for kept in ("next: gigctl run acme-1 --fresh", "a-name-that-is-longer-than-that"):
+        assert narrow.folded(kept) == kept
+    told = render_error("a line that is too long", "gigctl queue -c acme-1", code=2, kind="usage", json_form=False,
+                        terminal=narrow)  # fmt: skip
+    assert told == "error: a line that\n  is too long\nhint: gigctl queue -c acme-1\n"
+    assert Terminal(width=20).folded("in a pipe a line is one line") == "in a pipe a line is one line"
+
+
 def test_errors() -> None:
     assert render_error("a\x1b", "do b", code=3, kind="x", json_form=False) == "error: a␛\nhint: do b\n"
     assert render_error("a\nb", None, code=3, kind="x", json_form=False) == "error: a\nerror: b\n"

@@ -60,7 +60,7 @@ def find_values(lines: Lines, first: int, last: int) -> Found:
         line = first + node.start_mark.line
         if _is_text(key, node):
             blocks.append(_block(lines, first, node))
-        elif has_words(node.value):
+        elif node.value.strip():
             alone.append(LeftAlone(line + 1, f"front matter: {key or 'a value'}"))
     return Found(tuple(blocks), tuple(alone))
 

@@ -105,9 +105,10 @@ def test_what_is_no_table_of_values_is_left_alone_and_said(front: str) -> None:
 
 
 def test_a_value_that_is_no_text_by_its_key_is_said() -> None:
-    split = translation.split(Source("a.md", document("author: Ada Lovelace\nmood: très gai\n").encode()), GIG)
+    front = "author: Ada Lovelace\nmood: très gai\ndate: 2026-11-25\nweight: 3\nempty:\n"
+    split = translation.split(Source("a.md", document(front).encode()), GIG)
     assert [(left.line, left.what) for left in split.left_alone] == [
-        (2, "front matter: author"), (3, "front matter: mood"),
+        (2, "front matter: author"), (3, "front matter: mood"), (4, "front matter: date"), (5, "front matter: weight"),
     ]  # fmt: skip
 
 
