@@ -147,6 +147,8 @@ def test_an_empty_text_of_a_client_has_an_empty_text(home: Path) -> None:
     run_gigctl("edit", "me-1.1", "--from", "-", home=home, stdin="Something.", code=0)
     run_gigctl("edit", "me-1.1", "--from", "-", home=home, code=0)
     assert text(home, "me-1.1") == ""
+    said = run_gigctl("sign", "me-1.1@2", "--despite", "it is", home=home, code=0).err
+    assert "me-1.1@2  edited by you  (empty)" in said
 
 
 @pytest.mark.parametrize("editor", ["nonesuch --wait", "'nonesuch", " "])

@@ -9,8 +9,9 @@ from __future__ import annotations
 from gigctl.ledger.store import Tx
 
 REWORDED = (
-    "task.reworded > coalesce((SELECT run.begun FROM attempt JOIN run ON run.id = attempt.run"
-    " WHERE attempt.id = revision.attempt), revision.created)"
+    "task.reworded IS NOT NULL AND task.reworded > coalesce("  # nearly all are not: no look at the run then
+    "(SELECT run.begun FROM attempt JOIN run ON run.id = attempt.run WHERE attempt.id = revision.attempt),"
+    " revision.created)"
 )
 """Whether a revision is older than what its task is asked by now. Of a draft the run's begin counts: what it was
 asked by is read at the earliest then, and may be older than the call."""

@@ -20,7 +20,9 @@ def render_signing(sheet: Sheet, terminal: Terminal) -> str:
     """The tasks with what is signed of each, then the whole in a line."""
     lines = []
     for item in sheet.items[:SHOWN]:
-        text = item.text or f"{item.revision.bytes} bytes of changes to {', '.join(item.paths)}"
+        text = item.text or "(empty)"
+        if item.paths:
+            text = f"{item.revision.bytes} bytes of changes to {', '.join(item.paths)}"
         excerpt = display_line(" ".join(text.split()))
         excerpt = excerpt if len(excerpt) <= EXCERPT else excerpt[: EXCERPT - 1] + "…"
         said = f"{'edited by you  ' if item.edited else ''}{f'{REWORDED}  ' if item.reworded else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,12 @@ from gigctl.errors import GateError, UsageError, WaitsForHuman
 from gigctl.flow import review
 from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
+from gigctl.flow.gigs import GigChanges
 from gigctl.flow.gigs import close as close_gig
+from gigctl.flow.gigs import edit as edit_gig
 from gigctl.flow.references import get_task
 from gigctl.flow.showing import find_sheet
-from gigctl.insight.queue import list_queue
+from gigctl.insight.queue import REWORDED, list_queue
 from gigctl.ledger import clients, decisions, revisions, rounds, tasks
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
@@ -273,6 +276,44 @@ def test_a_run_never_moves_what_was_signed_meanwhile(desk: Desk, server: LLMServ
     assert history.count("too late") == 1
     review.check_now(desk, [f"{task}@2"])
     assert state(desk, task) == ("signed", 1)
+
+
+def test_what_was_written_and_signed_meanwhile_is_what_the_task_means(desk: Desk, server: LLMServer) -> None:
+    ref = f"{add_texts(desk)}.1"
+
+    def write_and_sign() -> None:
+        other = make_desk(desk.paths.data.parent)
+        edit(other, ref, "Mine of some words.")
+        sign(other, ref)
+        other.close()
+
+    def answer(asked: object) -> str:
+        person = threading.Thread(target=write_and_sign)  # the server's own loop can run no checks
+        person.start()
+        person.join()
+        return "Too late."
+
+    server.script = answer
+    result, ends = run(desk, ref)
+    assert (result.failure, why(ends[ref]), state(desk, ref)) == (None, "signed meanwhile", ("signed", 1))
+    assert find_sheet(desk, ref).attempts[0].revision == 2  # it was paid, and is kept
+
+
+def test_a_draft_that_was_under_way_when_the_brief_changed_is_older_than_it(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk)
+
+    def answer(asked: object) -> str:
+        other = make_desk(desk.paths.data.parent)
+        edit_gig(other, gig, GigChanges(options={"format": "markdown"}))
+        other.close()
+        return FINE
+
+    server.script = answer
+    run(desk, gig)
+    assert reasons(desk, f"{gig}.1") == (REWORDED,)
+    server.script = lambda asked: f"{FINE} More."
+    run(desk, gig, fresh=True)
+    assert reasons(desk, f"{gig}.1") == ("ready to sign",)
 
 
 # --- alternatives ---

@@ -362,6 +362,16 @@ def test_a_copy_that_fails_leaves_nothing(ledger: Ledger) -> None:
     assert [p.name for p in ledger.folder.iterdir() if "copy" in p.name] == []
 
 
+def test_a_ledger_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    first = Opening(lambda: load_migrations()[:1])
+    with open_ledger(tmp_path, opening=first) as ledger:
+        name = ledger.id
+    with open_ledger(tmp_path) as ledger, ledger.reading() as tx:
+        assert ledger.id == name
+        assert tx.value("PRAGMA user_version") == load_migrations()[-1][0]
+        assert tx.value("SELECT count(reworded) FROM task") == 0
+
+
 def test_two_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     known, asked = later(), []
