@@ -17,14 +17,29 @@ books=$(cd "$demo/.gigctl" && pwd)
 export GIGCTL_DATA_DIR="$books/data" GIGCTL_CONFIG_DIR="$books/config" GIGCTL_STATE_DIR="$books/state"
 export PAGER=cat
 
-bold() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$*"; else printf '\n$ %s\n' "$*"; fi; }
-show() { bold "$*"; "$@"; }
+# What stands behind a $ can be pasted into a shell that is here: words are quoted, and nothing is done unseen that a
+# later one needs, but the making of the repository. Looking ahead (which blocks want the human?) is kept quiet.
+bold() { if [ -t 1 ]; then printf '\n\033[1m$ %s\033[0m\n' "$1"; else printf '\n$ %s\n' "$1"; fi; }
+quoted() {
+    local word out=
+    for word in "$@"; do
+        [[ $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]] || word="'${word//\'/\'\\\'\'}'"
+        out+="${out:+ }$word"
+    done
+    printf '%s' "$out"
+}
+show() { bold "$(quoted "$@")"; "$@"; }
 # What is no success is an answer too: 1 a required check did not pass, 4 no agent could do it, 7 only you can go on.
 answer() {
-    bold "$*"
+    bold "$(quoted "$@")"
     "$@" || case $? in 1 | 4 | 7) ;; *) exit 1 ;; esac
 }
-paragraph() { awk -v RS= -v n="$1" 'NR == n' "$2"; }
+asked() { gigctl queue "$@" 2>/dev/null; }
+
+place=$books
+[ "${books#"$PWD"/}" = "$books" ] || place="\$PWD/${books#"$PWD"/}"
+[ "$(command -v gigctl)" != "$PWD/.venv/bin/gigctl" ] || bold 'export PATH="$PWD/.venv/bin:$PATH"'
+bold "export GIGCTL_DATA_DIR=\"$place/data\" GIGCTL_CONFIG_DIR=\"$place/config\" GIGCTL_STATE_DIR=\"$place/state\""
 
 # --- a contract, from French into English ---
 
@@ -34,14 +49,14 @@ answer gigctl run acme-1
 answer gigctl queue acme-1 --limit 5
 
 # The human edits: the title, always; and each block whose checks did not pass.
-for ref in acme-1.1 $(gigctl queue acme-1 | awk '/check |no agent/ && $1 != "acme-1.1" {print $1}'); do
+for ref in acme-1.1 $(asked acme-1 | awk '/check |no agent/ && $1 != "acme-1.1" {print $1}'); do
     show gigctl show "$ref"
-    bold "paragraph ${ref#acme-1.} of contract.en.md | gigctl edit $ref --from -"
-    paragraph "${ref#acme-1.}" "$examples/contract/contract.en.md" | gigctl edit "$ref" --from - ||
+    bold "awk -v RS= 'NR == ${ref#acme-1.}' $examples/contract/contract.en.md | gigctl edit $ref --from -"
+    awk -v RS= "NR == ${ref#acme-1.}" "$examples/contract/contract.en.md" | gigctl edit "$ref" --from - ||
         [ $? = 2 ] # the model had written just that
 done
 answer gigctl diff acme-1.1
-show gigctl sign acme-1 --expect "$(gigctl queue acme-1 --quiet | wc -l)"
+show gigctl sign acme-1 --expect "$(asked acme-1 --quiet | wc -l)"
 show gigctl deliver acme-1 -o "$demo/contract" --ai-statement
 show gigctl verify "$demo/contract"
 
@@ -63,16 +78,15 @@ git -C "$repository" -c user.name=acme -c user.email=acme@example.com commit --q
 show gigctl gig add -c acme "$examples/code/GIG.toml" --repo "$repository"
 answer gigctl run acme-2
 show gigctl show acme-2.1 --history
-if gigctl queue acme-2 | grep -q 'check \|no agent'; then
-    bold "gigctl edit acme-2.1 --from a folder with the repair"
-    cp -R "$repository" "$demo/.gigctl/repaired"
-    cp "$examples"/code/repaired/* "$demo/.gigctl/repaired"
-    gigctl edit acme-2.1 --from "$demo/.gigctl/repaired"
+if asked acme-2 | grep -q 'check \|no agent'; then
+    show cp -R "$repository" "$demo/.gigctl/repaired"
+    show cp "$examples/code/repaired/invoices.py" "$demo/.gigctl/repaired"
+    show gigctl edit acme-2.1 --from "$demo/.gigctl/repaired"
 fi
 answer gigctl diff acme-2.1
 show gigctl sign acme-2 --expect 1
 show gigctl deliver acme-2 -o "$demo/code" --as patches --ai-statement
 show gigctl verify "$demo/code"
 
-bold "find demo"
-(cd "$demo" && find contract code -type f | sort)
+bold "find $(quoted "$demo/contract" "$demo/code") -type f | sort"
+find "$demo/contract" "$demo/code" -type f | sort
