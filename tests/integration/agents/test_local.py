@@ -153,7 +153,7 @@ def test_eight_at_once_start_one_process_which_survives_their_interrupt(
     for caller in callers:
         os.killpg(caller.pid, signal.SIGINT)
     for caller in callers:
-        caller.communicate(timeout=30)
+        caller.communicate(timeout=120)
     address = running(embedded_model, own)
     assert address is not None
     assert seen == {str(address.pid)}
