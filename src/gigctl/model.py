@@ -77,14 +77,23 @@ def revision_text(base: str | None, lines: list[tuple[str, str, str | None]]) ->
     return f"base {base or 'none'}\n{text}".encode()
 
 
+def input_text(
+    base: str | None, lines: list[tuple[str, str, str | None]], brief: str | None, settings: str | None
+) -> bytes:
+    """A task's input as text, whose hash a signature binds: as a revision's, and where the input has a brief or
+    settings of its own (SHA-256 in hex) a line for each."""
+    own = (("brief", brief), ("settings", settings))
+    return revision_text(base, lines) + "".join(f"{name} {sha}\n" for name, sha in own if sha).encode()
+
+
 _C_ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
 
 
 def quote_path(path: str) -> str:
     """A path C-quoted as git does with `core.quotePath` on: in quotes only where something needs it."""
-    raw = path.encode("utf-8", "surrogateescape")
-    if all(0x20 <= byte < 0x7F and byte not in b'"\\' for byte in raw):
+    if path.isascii() and path.isprintable() and '"' not in path and "\\" not in path:
         return path
+    raw = path.encode("utf-8", "surrogateescape")
 
     def quote(byte: int) -> str:
         if byte in _C_ESCAPES:
@@ -280,6 +289,16 @@ class Gig:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What one version of a task's input says itself, in place of (`brief`, `source_language`) or over its gig's."""
+
+    brief: str = ""
+    source_language: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """A task that a craft found in a source. `place` (JSON data) is where its signed text goes back."""
 
@@ -288,6 +307,7 @@ class TaskSpec:
     place: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     language: str = ""
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class TaskRecord:
     input_n: int
     input_hash: str
     input_base: str | None
+    input_settings: str | None  # the blob of what this input says itself
     revisions: int
     created: str
     title: str = ""
@@ -142,7 +143,7 @@ class AttemptRecord:
     outcome: str | None
     reason: str
     model: str
-    reserved: int
+    reserved: int | None
     cost: int | None
     tokens_in: int | None
     tokens_out: int | None
@@ -152,6 +153,7 @@ class AttemptRecord:
     mends: int | None
     revision: int | None  # the number of the revision that came of it
     request: str = ""
+    cached_from: int | None = None  # the attempt whose answer was served again
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ class RoundRecord:
     repairs: int
     max_cost_each: int | None
     open: bool
+    fresh: bool = False
     notes: tuple[str, ...] = ()
     slots: tuple[int, ...] = ()  # ids, in order
 

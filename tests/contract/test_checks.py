@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gigctl.checks.base import BadOption, fingerprint
+from gigctl.checks.base import BadOption, context_sha256, fingerprint
 from gigctl.checks.registry import TABLE, get_check
 from gigctl.model import REGULAR, Change, CheckContext, CheckSpec, Content
 from support.checking import run_check
@@ -145,9 +145,12 @@ def test_a_large_block_of_markdown() -> None:
 
 def test_a_fingerprint_knows_what_a_verdict_hangs_on() -> None:
     spec, context = CheckSpec("n", "numbers"), CheckContext(source="a", terms=(("a", "b"),))
-    known = fingerprint(spec, 1, "0", context)
+    known = fingerprint(spec, 1, "0", context_sha256(context))
     assert known == fingerprint(
-        CheckSpec("other name", "numbers"), 1, "0", CheckContext(source="a", terms=(("a", "b"),), tree="/x")
+        CheckSpec("other name", "numbers"),
+        1,
+        "0",
+        context_sha256(CheckContext(source="a", terms=(("a", "b"),), tree="/x")),
     )
-    assert known != fingerprint(spec, 2, "0", context)
-    assert known != fingerprint(spec, 1, "0", CheckContext(source="b"))
+    assert known != fingerprint(spec, 2, "0", context_sha256(context))
+    assert known != fingerprint(spec, 1, "0", context_sha256(CheckContext(source="b")))

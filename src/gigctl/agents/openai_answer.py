@@ -7,6 +7,7 @@ is not a whole answer in words is an AgentError.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from gigctl.model import Usage
 __all__ = ["Answer", "fewest_tokens", "picodollars", "read_answer", "read_complaint", "read_completion"]
 
 PICO = Decimal(10) ** 12
+_BOM = codecs.BOM_UTF8
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ def _malformed(why: str) -> AgentError:
 
 def _load(body: bytes) -> dict[str, Any]:
     try:
-        text = body.decode("utf-8-sig").strip()
+        text = body.removeprefix(_BOM).decode().strip()
     except UnicodeDecodeError as error:
         raise _malformed(f"the answer is not UTF-8 (byte {error.start})") from None
-    if re.match(r"(?:data|event|id|retry)?:", text):
+    if not text.startswith("{") and re.match(r"(?:data|event|id|retry)?:", text):
         return _join(_events(text))
     found = _json(text)
     if not isinstance(found, dict):
@@ -117,13 +119,16 @@ def _load(body: bytes) -> dict[str, Any]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return _DECODE(text)
     except (ValueError, RecursionError):
         raise _malformed(f"the answer is no JSON: {one_line(text, 80)!r}" if text else "an empty body") from None
 
 
 def _no_constant(word: str) -> NoReturn:
     raise ValueError(word)
+
+
+_DECODE = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant).decode
 
 
 def _events(text: str) -> Iterable[dict[str, Any]]:
@@ -257,4 +262,13 @@ _LONGEST_TOKEN = 32
 
 def fewest_tokens(text: str) -> int:
     """A lower bound of what any common tokenizer makes of a text: none joins two words, so each is one at least."""
-    return sum(1 + (found.end() - found.start()) // _LONGEST_TOKEN for found in _RUN.finditer(text))
+    if text.isascii():  # the same words, without the expression
+        marked = text.encode().translate(_MARKED)
+        if b"a" * _LONGEST_TOKEN not in marked:
+            return len(marked.split())
+    words = _RUN.findall(text)
+    return len(words) + sum(len(word) // _LONGEST_TOKEN for word in words if len(word) >= _LONGEST_TOKEN)
+
+
+_MARKED = bytes(ord("a") if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256))
+"""Of ASCII: a letter for what words are made of, a space for all else."""

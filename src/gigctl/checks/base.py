@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Protocol
 
 from gigctl.model import CheckContext, CheckSpec, Content, Evidence, Outcome, Verdict
 
 _HOW_NOT_WHAT = frozenset({"tree", "repository", "unsafe_no_sandbox"})
+_KNOWN = tuple(f.name for f in fields(CheckContext) if f.name not in _HOW_NOT_WHAT)
 
 
 class BadOption(Exception):
@@ -41,10 +43,26 @@ def verdict(name: str, outcome: Outcome, *evidence: Evidence | str, unsandboxed:
     return Verdict(name, outcome, found, unsandboxed=unsandboxed)
 
 
-def fingerprint(spec: CheckSpec, version: int, content_sha256: str, context: CheckContext) -> str:
-    """Hash of all that a verdict depends on, in hex."""
-    known = {f.name: getattr(context, f.name) for f in fields(context) if f.name not in _HOW_NOT_WHAT}
-    whole = [spec.check, version, dict(spec.options), content_sha256, known]
-    return hashlib.sha256(
-        json.dumps(whole, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogateescape")
-    ).hexdigest()
+@lru_cache(maxsize=4)  # many jobs of a batch, whose material is in the brief, have the very same
+def context_sha256(context: CheckContext) -> str:
+    """Hash of all that the checks of a content may know beside it, in hex."""
+    return _sha256(_json({name: getattr(context, name) for name in _KNOWN}))
+
+
+def fingerprint(spec: CheckSpec, version: int, content: str, context: str) -> str:
+    """Hash of all that a verdict depends on, in hex, of the content's and the context's: of the JSON list of them."""
+    asked = _json([spec.check, version, dict(spec.options)]) if spec.options else _plain(spec.check, version)
+    return _sha256(f'{asked[:-1]}, "{content}", "{context}"]')
+
+
+@lru_cache(maxsize=64)
+def _plain(check: str, version: int) -> str:
+    """Of a check without options."""
+    return _json([check, version, {}])
+
+
+_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,6 +53,8 @@ TABLE = {
 }
 """Name -> module. A module is imported when its check is asked for."""
 
+OUTSIDE = frozenset({"command", "compiles", "json-schema", "regex"})
+"""Those that start a process of their own, or may take long; the others are pure, linear and done in no time."""
 _OWN_KEYS = ("check", "run")
 
 
@@ -63,6 +66,11 @@ def get_check(name: str) -> Check:
     """The check of that name. Raises UsageError, which names the nearest one."""
     if name not in TABLE:
         raise UsageError(f"no check is called {name!r}{did_you_mean(name, TABLE)}", f"the checks: {', '.join(TABLE)}")
+    return _load(name)
+
+
+@cache
+def _load(name: str) -> Check:
     return cast("Check", import_module(TABLE[name]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gigctl.checks.base import verdict
@@ -52,11 +52,14 @@ def _longest_loop(text: str) -> tuple[int, int, int]:
     Linear: each three words know where they last stood; as long as that distance stays the same, a loop goes on.
     A phrase of one or two words counts from five copies on ("very, very, very").
     """
-    units = [(found.group().casefold(), found.start(), found.end()) for found in _UNIT.finditer(text)]
-    last: dict[tuple[str, ...], int] = {}
+    words = _words(text)
+    if len(set(zip(words, words[1:], words[2:], strict=False))) >= len(words) - 2:
+        return 0, 0, 0  # as most texts: nothing comes twice
+    grams = zip(words, words[1:], words[2:], strict=False)
+    spans = [found.span() for found in _UNIT.finditer(text)]
+    last: dict[tuple[object, ...], int] = {}
     best, period, run = (0, 0, 0), 0, 0
-    for index in range(len(units) - _GRAM + 1):
-        gram = tuple(unit[0] for unit in units[index : index + _GRAM])
+    for index, gram in enumerate(grams):
         distance = index - last.get(gram, index)
         last[gram] = index
         run = run + 1 if distance and distance == period else (1 if distance else 0)
@@ -66,11 +69,25 @@ def _longest_loop(text: str) -> tuple[int, int, int]:
         copies = (run + _GRAM - 1) // distance + 1
         if copies > best[0] and (distance >= _GRAM or copies >= 5):
             first = index - run + 1 - distance
-            best = (copies, units[first][1], units[first + distance - 1][2] - units[first][1])
+            best = (copies, spans[first][0], spans[first + distance - 1][1] - spans[first][0])
     return best
 
 
+_LOWERED = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else ord(" ") for code in range(256))
+"""Of ASCII: the words in lower case, and a space for all else."""
+
+
+def _words(text: str) -> Sequence[object]:
+    """The units of a text, without case."""
+    if text.isascii():  # the same words, without the expression
+        return text.encode().translate(_LOWERED).split()
+    return [word.casefold() for word in _UNIT.findall(text)]
+
+
 def _commonest_sentence(text: str) -> tuple[str, int]:
-    found = Counter(sentence.strip() for sentence in _SENTENCE.findall(text))
+    sentences = [sentence.strip() for sentence in _SENTENCE.findall(text)]
+    if len(set(sentences)) == len(sentences):
+        return "", 0  # as in most texts: none comes twice
+    found = Counter(sentences)
     long = [(sentence, times) for sentence, times in found.most_common(3) if len(_UNIT.findall(sentence)) >= 4]
     return long[0] if long else ("", 0)

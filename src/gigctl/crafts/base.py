@@ -17,6 +17,7 @@ from gigctl.model import (
     Source,
     Split,
     Task,
+    TaskSpec,
 )
 
 
@@ -40,6 +41,10 @@ class Craft(Protocol):
 
     def split(self, source: Source | None, gig: Gig) -> Split:
         """The tasks in a source (None: the brief alone). Raises BadSource."""
+        ...
+
+    def whole(self, source: Source | None, gig: Gig) -> TaskSpec:
+        """The source (None: the brief alone) as one task, however long: a row of a batch. Raises BadSource."""
         ...
 
     def ask(self, task: Task, context: AskContext) -> Request: ...

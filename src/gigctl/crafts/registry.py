@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -28,4 +29,9 @@ def get_craft(name: str) -> Craft:
         near = get_close_matches(name, CRAFTS, n=1)
         hint = f"did you mean {near[0]}?" if near else "gigctl craft list"
         raise UsageError(f"no craft is named {name!r}: expected {', '.join(CRAFTS)}", hint)
+    return _load(path)
+
+
+@cache
+def _load(path: str) -> Craft:
     return cast("Craft", import_module(path))

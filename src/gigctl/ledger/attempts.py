@@ -6,8 +6,9 @@ Money is in picodollars. A reservation of None means that the price is unknown, 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from gigctl.ledger import blobs
@@ -50,17 +51,18 @@ RELEASED = 0
 
 def put_request(tx: Tx, owner: Owner, request: Request) -> str:
     """A request as a list of (role, blob); its hash."""
-    parts = json.dumps([[part.role, blobs.put_text(tx, owner, part.text)] for part in request.parts])
-    options = json.dumps(
-        {
-            "max_output": request.max_output, "temperature": request.temperature, "seed": request.seed,
-            "schema": request.schema,
-        },
-        sort_keys=True,
-    )  # fmt: skip
-    sha = blobs.sha256_of(f"{parts}\n{options}".encode())
-    tx.run("INSERT OR IGNORE INTO request VALUES (?, ?, ?)", sha, parts, options)
+    # As JSON: roles and hashes are plain words.
+    parts = ", ".join(f'["{part.role}", "{blobs.put_text(tx, owner, part.text)}"]' for part in request.parts)
+    options = _options(request.max_output, request.temperature, request.seed, request.schema)
+    sha = blobs.sha256_of(f"[{parts}]\n{options}".encode())
+    tx.run("INSERT OR IGNORE INTO request VALUES (?, ?, ?)", sha, f"[{parts}]", options)
     return sha
+
+
+@lru_cache(maxsize=16)
+def _options(max_output: int, temperature: float | None, seed: int | None, schema: str | None) -> str:
+    told = {"max_output": max_output, "temperature": temperature, "seed": seed, "schema": schema}
+    return json.dumps(told, sort_keys=True)
 
 
 def get_request(tx: Tx, sha: str) -> Request:
@@ -83,10 +85,10 @@ def put_agent_version(tx: Tx, name: str, sha: str) -> int:
 
 def find_no_room(tx: Tx, *, run: int, task: TaskRecord, slot: int, amount: int | None) -> NoRoom | None:
     """The first cap that an amount does not fit under; None where it fits under all. Unknown calls count as spent."""
+    if amount == 0:
+        return None
     for cap, limit, spent, reserved in _caps(tx, run, task, slot):
-        if limit is None or amount == 0:
-            continue
-        if amount is None or spent + reserved + amount > limit:
+        if limit is not None and (amount is None or spent + reserved + amount > limit):
             waits = amount is not None and spent + amount <= limit
             return NoRoom(cap, max(limit - spent - reserved, 0), amount, waits)
     return None
@@ -94,28 +96,34 @@ def find_no_room(tx: Tx, *, run: int, task: TaskRecord, slot: int, amount: int |
 
 def _caps(
     tx: Tx, run: int, task: TaskRecord, slot: int
-) -> list[tuple[Literal["run", "task", "gig"], int | None, int, int]]:
-    of_run = tx.find("SELECT max_cost, spent, reserved FROM run WHERE id = ?", run)
-    of_gig = tx.find("SELECT budget, spent, reserved FROM gig WHERE id = ?", task.gig_id)
-    of_task = tx.find(
-        "SELECT round.max_cost_each,"
-        " coalesce(sum(CASE WHEN a.outcome IS NOT NULL THEN coalesce(a.cost, a.reserved) END), 0) AS spent,"
-        " coalesce(sum(CASE WHEN a.outcome IS NULL THEN a.reserved END), 0) AS reserved"
-        " FROM slot JOIN round ON round.id = slot.round LEFT JOIN slot s ON s.round = round.id"
-        " LEFT JOIN attempt_slot l ON l.slot = s.id LEFT JOIN attempt a ON a.id = l.attempt WHERE slot.id = ?",
-        slot,
-    )
-    return [("task", *of_task), ("run", *of_run), ("gig", *of_gig)]
+) -> Iterator[tuple[Literal["run", "task", "gig"], int | None, int, int]]:
+    all_ = tx.find(
+        "SELECT run.max_cost, run.spent, run.reserved, gig.budget, gig.spent, gig.reserved, round.id,"
+        " round.max_cost_each FROM run, gig, slot JOIN round ON round.id = slot.round"
+        " WHERE run.id = ? AND gig.id = ? AND slot.id = ?",
+        run, task.gig_id, slot,
+    )  # fmt: skip
+    if all_[7] is not None:
+        spent, reserved = tx.find(
+            "SELECT coalesce(sum(CASE WHEN a.outcome IS NOT NULL THEN coalesce(a.cost, a.reserved) END), 0),"
+            " coalesce(sum(CASE WHEN a.outcome IS NULL THEN a.reserved END), 0)"
+            " FROM slot JOIN attempt_slot l ON l.slot = slot.id JOIN attempt a ON a.id = l.attempt"
+            " WHERE slot.round = ?",
+            all_[6],
+        )
+        yield "task", all_[7], spent, reserved
+    yield ("run", *all_[:3])
+    yield ("gig", *all_[3:6])
 
 
 def begin_attempt(
     tx: Tx, task: TaskRecord, *, run: int, slot: int, agent: str, version: int, request: str, reserved: int | None,
-    sample: int = 0, mends: int | None = None,
+    sample: int = 0, mends: int | None = None, cached_from: int | None = None,
 ) -> int:  # fmt: skip
     """The intent, with its money; its id. The caller has looked at `find_no_room` in the same transaction."""
     row = tx.insert(
         "attempt", run=run, client=task.client_id, gig=task.gig_id, agent=agent, agent_version=version, request=request,
-        sample=sample, mends=mends, reserved=reserved, begun=tx.now,
+        sample=sample, mends=mends, reserved=reserved, begun=tx.now, cached_from=cached_from,
     )  # fmt: skip
     tx.insert("attempt_slot", slot=slot, attempt=row)
     if reserved:
@@ -127,17 +135,17 @@ def begin_attempt(
 
 def settle_attempt(tx: Tx, attempt: int, owner: Owner, end: Settlement) -> bool:
     """The answer and its cost; whether it cost more than was reserved for it."""
-    row = tx.find("SELECT run, gig, agent, reserved FROM attempt WHERE id = ? AND outcome IS NULL", attempt)
-    if row is None:
-        raise AssertionError(f"attempt {attempt} is settled already")
-    reserved = row["reserved"] or 0
     usage = end.usage
-    tx.run(
+    row = tx.find(
         "UPDATE attempt SET outcome = ?, cost = ?, reason = ?, answer = ?, model = ?, tokens_in = ?, tokens_out = ?,"
-        " tokens_cached = ?, seconds = ?, settled = ? WHERE id = ?",
+        " tokens_cached = ?, seconds = ?, settled = ? WHERE id = ? AND outcome IS NULL"
+        " RETURNING run, gig, agent, reserved",
         end.outcome, end.cost, blobs.put_optional(tx, owner, end.reason), blobs.put_optional(tx, owner, end.answer),
         end.model, usage and usage.input, usage and usage.output, usage and usage.cached, end.seconds, tx.now, attempt,
     )  # fmt: skip
+    if row is None:
+        raise AssertionError(f"attempt {attempt} is settled already")
+    reserved = row["reserved"] or 0
     _move_money(tx, row["run"], row["gig"], reserved, reserved if end.cost is None else end.cost)
     record_event(tx, "attempt settled", attempt=attempt, outcome=end.outcome, cost=end.cost)
     over = end.cost is not None and row["reserved"] is not None and end.cost > reserved
@@ -164,6 +172,20 @@ def count_paid_in_flight(tx: Tx, run: int) -> int:
     )
 
 
+UNSENT = "unsent"
+"""The end of an attempt that was begun, and taken back before anything was sent."""
+
+
+def release_attempt(tx: Tx, attempt: int) -> None:
+    """Takes an intent back that was never sent: its money is free again."""
+    row = tx.find("SELECT run, gig, reserved FROM attempt WHERE id = ? AND outcome IS NULL", attempt)
+    if row is None:
+        return
+    tx.run("UPDATE attempt SET outcome = ?, cost = 0, settled = ? WHERE id = ?", UNSENT, tx.now, attempt)
+    _move_money(tx, row["run"], row["gig"], row["reserved"] or 0, 0)
+    record_event(tx, "attempt settled", attempt=attempt, outcome=UNSENT, cost=0)
+
+
 def mark_unknown(tx: Tx, run: int) -> None:
     """Calls that were in flight when their run died: whether they were paid is not known, their money stays spent."""
     for row in tx.rows("SELECT id, gig, reserved FROM attempt WHERE run = ? AND outcome IS NULL", run):
@@ -172,14 +194,40 @@ def mark_unknown(tx: Tx, run: int) -> None:
         record_event(tx, "attempt settled", attempt=row["id"], outcome="unknown", cost=None)
 
 
-def find_answer(tx: Tx, client: int, version: int, request: str, sample: int) -> tuple[int, str] | None:
-    """An answer to the very same request, paid for before: the attempt's id and the text."""
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer that was paid for before, and the attempt that it was."""
+
+    attempt: int
+    text: str
+
+
+def find_answer(
+    tx: Tx, task: int, input_n: int, client: int, version: int, request: str, sample: int
+) -> KeptAnswer | None:
+    """An answer to the very same request. A task that asks again for the same input wants another than it had."""
     row = tx.find(
-        "SELECT id, answer FROM attempt WHERE client = ? AND agent_version = ? AND request = ? AND sample = ?"
-        " AND outcome = 'draft' AND answer IS NOT NULL ORDER BY id LIMIT 1",
-        client, version, request, sample,
+        "SELECT id, answer FROM attempt a WHERE client = ? AND agent_version = ? AND request = ? AND sample = ?"
+        " AND outcome = 'draft' AND answer IS NOT NULL AND NOT EXISTS (SELECT 1 FROM slot JOIN attempt_slot l"
+        " ON l.slot = slot.id JOIN attempt own ON own.id = l.attempt JOIN round ON round.id = slot.round"
+        " WHERE slot.task = ? AND round.input = ? AND own.answer = a.answer) ORDER BY id LIMIT 1",
+        client, version, request, sample, task, input_n,
     )  # fmt: skip
-    return None if row is None else (row["id"], blobs.get_text(tx, row["answer"]))
+    if row is None or not (text := _erasable(tx, row["answer"])):
+        return None
+    return KeptAnswer(row["id"], text)
+
+
+def find_asked(tx: Tx, client: int, version: int, request: str, sample: int) -> Literal["in flight", "answered"] | None:
+    """Whether the very same request is being asked now, or was answered before."""
+    asked = tx.value(
+        "SELECT max(outcome IS NULL AND cached_from IS NULL) FROM attempt WHERE request = ? AND agent_version = ?"
+        " AND client = ? AND sample = ? AND (outcome IS NULL OR outcome = 'draft')",
+        request, version, client, sample,
+    )  # fmt: skip
+    if asked is None:
+        return None
+    return "in flight" if asked else "answered"
 
 
 # --- reading ---
@@ -218,6 +266,7 @@ def _read(tx: Tx, row: Any) -> AttemptRecord:
         mends=row["mends"],
         revision=row["revision_number"],
         request=row["request"],
+        cached_from=row["cached_from"],
     )
 
 

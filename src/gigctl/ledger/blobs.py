@@ -26,13 +26,17 @@ def sha256_of(data: bytes) -> str:
 
 def put_bytes(tx: Tx, owner: Owner, data: bytes) -> str:
     sha = sha256_of(data)
+    content = (sha, owner.client, owner.gig)
+    if tx.kept.has(content):
+        return sha
     # A blob that was erased for one client may come again from another.
     tx.run(
         "INSERT INTO blob (sha256, size, data) VALUES (?, ?, ?)"
         " ON CONFLICT (sha256) DO UPDATE SET data = excluded.data WHERE data IS NULL",
         sha, len(data), data,
     )  # fmt: skip
-    tx.run("INSERT OR IGNORE INTO blob_client (sha256, client, gig) VALUES (?, ?, ?)", sha, owner.client, owner.gig)
+    tx.run("INSERT OR IGNORE INTO blob_client (sha256, client, gig) VALUES (?, ?, ?)", *content)
+    tx.kept.add(content)
     return sha
 
 
@@ -45,7 +49,15 @@ def put_optional(tx: Tx, owner: Owner, text: str | None) -> str | None:
 
 
 def put_json(tx: Tx, owner: Owner, value: Any) -> str:
-    return put_text(tx, owner, json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return put_text(tx, owner, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON as it is kept: the same bytes for the same value."""
+    return _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def get_bytes(tx: Tx, sha: str) -> bytes:
@@ -72,6 +84,7 @@ def get_json(tx: Tx, sha: str | None, default: Any) -> Any:
 
 def erase(tx: Tx, owner: Owner) -> int:
     """Takes an owner's references away (gig 0: all of the client's) and erases what nobody else refers to."""
+    tx.kept.forget()
     where, values = (
         ("client = ?", [owner.client]) if owner.gig == 0 else ("client = ? AND gig = ?", [owner.client, owner.gig])
     )

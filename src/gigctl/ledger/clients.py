@@ -43,6 +43,11 @@ def get_client_by_id(tx: Tx, client: int) -> ClientRecord:
     return _read(tx, tx.find("SELECT * FROM client WHERE id = ?", client))
 
 
+def get_policy(tx: Tx, client: int) -> str:
+    """The wall as it is now: a run that lives long must not trust what it read when it began."""
+    return str(tx.once("SELECT policy FROM client WHERE id = ?", client))
+
+
 def get_client(tx: Tx, slug: str) -> ClientRecord:
     """A slug may be shortened while it is unambiguous. Raises UsageError."""
     exact = find_client(tx, slug)
@@ -87,6 +92,7 @@ def edit_client(tx: Tx, client: ClientRecord, **changes: Any) -> ClientRecord:
 
 
 def _write(tx: Tx, client: int, **fields: Any) -> None:
+    tx.forget()
     owner = Owner(client)
     texts = {name: blobs.put_optional(tx, owner, fields[name]) for name in ("name", "style", "glossary")}
     tx.run(

@@ -25,12 +25,19 @@ class Event:
 
 
 def record_event(tx: Tx, what: str, /, **data: Any) -> int:
-    """Appends an event in the transaction of the change that it tells of; its id."""
-    prev = tx.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or genesis(tx.ledger_id)
-    body = json.dumps(
-        {"prev": prev, "at": tx.now, "kind": what, "data": data}, sort_keys=True, separators=(",", ":")
-    ).encode()
-    return tx.insert("event", format=FORMAT, body=body, hash=hashlib.sha256(body).hexdigest())
+    """Appends an event in the transaction of the change that it tells of; its id. It is written with those that follow
+    it, before anything refers to it."""
+    if not tx.head:
+        tx.head = tx.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or genesis(tx.ledger_id)
+        tx.last_event = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
+    body = f'{{"at":"{tx.now}","data":{_ENCODE(data)},"kind":"{what}","prev":"{tx.head}"}}'.encode()
+    tx.head = hashlib.sha256(body).hexdigest()
+    tx.events.append((FORMAT, body, tx.head))
+    tx.last_event += 1
+    return tx.last_event
+
+
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def genesis(ledger_id: str) -> str:
@@ -38,6 +45,7 @@ def genesis(ledger_id: str) -> str:
 
 
 def list_events(tx: Tx, after: int = 0) -> Iterator[Event]:
+    tx.write_events()
     for row in tx.stream("SELECT id, body, hash FROM event WHERE id > ? ORDER BY id", after):
         body = json.loads(row["body"])
         yield Event(row["id"], body["at"], body["kind"], body["data"], row["hash"])
@@ -49,6 +57,7 @@ def find_event(tx: Tx, event: int) -> Event | None:
 
 def head(tx: Tx) -> tuple[int, str]:
     """How many events there are, and the hash of the last: who writes it down can prove the whole journal by it."""
+    tx.write_events()
     row = tx.find("SELECT id, hash FROM event ORDER BY id DESC LIMIT 1")
     return (0, genesis(tx.ledger_id)) if row is None else (row["id"], row["hash"])
 
@@ -64,6 +73,7 @@ def _prev(body: bytes) -> str | None:
 
 def check_chain(tx: Tx) -> Iterator[str]:
     """What is wrong with the chain, a sentence each; nothing where it is whole."""
+    tx.write_events()
     prev, expected = genesis(tx.ledger_id), 1
     for row in tx.stream("SELECT id, format, body, hash FROM event ORDER BY id"):
         if row["id"] != expected:

@@ -18,14 +18,16 @@ BURST_SHARE = 10
 
 def take_turn(tx: Tx, entry: AgentEntry, now: int, tokens: int) -> float:
     """Counts a call against the agent's limits; the seconds to wait instead, 0 where it may go (and was counted)."""
-    row = tx.find("SELECT * FROM agent_limit WHERE name = ?", entry.name)
-    open_until = row["open_until"] if row else 0
+    open_until = tx.once("SELECT open_until FROM agent_limit WHERE name = ?", entry.name) or 0
     if open_until > now:
-        return (open_until - now) / 1e6
+        return float(open_until - now) / 1e6
     if entry.concurrency is not None and _in_flight(tx, entry.name) >= entry.concurrency:
         return 0.05
+    if (tx.once("SELECT failures FROM agent_limit WHERE name = ?", entry.name) or 0) >= FAILURES:
+        hold_back(tx, entry.name, now + FIRST_REST)  # one goes and tries; the others see what becomes of it
     if entry.rpm is None and entry.tpm is None:
         return 0.0
+    row = tx.find("SELECT requests_at, tokens_at FROM agent_limit WHERE name = ?", entry.name)
     requests_at = _next(row["requests_at"] if row else 0, now, entry.rpm, 1)
     tokens_at = _next(row["tokens_at"] if row else 0, now, entry.tpm, tokens)
     early = max(_too_early(requests_at, now, entry.rpm, 1), _too_early(tokens_at, now, entry.tpm, tokens))
@@ -56,11 +58,53 @@ def _in_flight(tx: Tx, name: str) -> int:
 
 def hold_back(tx: Tx, name: str, until: int) -> None:
     """No call of any process before `until` (microseconds since the epoch): what a `retry-after` asked for."""
+    tx.forget()
     tx.run(
         "INSERT INTO agent_limit (name, open_until) VALUES (?1, ?2) ON CONFLICT (name)"
         " DO UPDATE SET open_until = max(open_until, ?2)",
         name, until,
     )  # fmt: skip
+
+
+# --- the breaker (M. Nygard, "Release It!", 2007) ---
+
+FAILURES = 5
+"""Failures in a row after which an agent is left alone."""
+FIRST_REST, LONGEST_REST = 2_000_000, 60_000_000
+"""Microseconds: doubled with each failure more."""
+
+
+def record_failure(tx: Tx, name: str, begun: int, now: int) -> None:
+    """One more call that a server could not answer; after some in a row nobody asks it for a while, and then one does.
+
+    `begun` is when it was sent: many that fail together, sent before the agent was left alone, are no new failure.
+    """
+    row = tx.find("SELECT failures, open_until FROM agent_limit WHERE name = ?", name)
+    failures = row["failures"] if row else 0
+    if failures >= FAILURES and begun < row["open_until"] - _rest(failures):
+        return
+    until = now + _rest(failures + 1) if failures + 1 >= FAILURES else 0
+    tx.forget()
+    tx.run(
+        "INSERT INTO agent_limit (name, failures, open_until) VALUES (?1, 1, ?2) ON CONFLICT (name)"
+        " DO UPDATE SET failures = failures + 1, open_until = max(open_until, ?2)",
+        name, until,
+    )  # fmt: skip
+
+
+def _rest(failures: int) -> int:
+    return min(FIRST_REST << max(failures - FAILURES, 0), LONGEST_REST)
+
+
+def record_success(tx: Tx, name: str) -> None:
+    """It answers again."""
+    tx.forget()
+    tx.run("UPDATE agent_limit SET failures = 0, open_until = 0 WHERE name = ? AND failures > 0", name)
+
+
+def is_failing(tx: Tx, name: str) -> bool:
+    """Whether its last call was such a failure."""
+    return bool(tx.value("SELECT failures > 0 FROM agent_limit WHERE name = ?", name))
 
 
 def find_overspent(tx: Tx, name: str) -> str | None:

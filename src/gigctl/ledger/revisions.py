@@ -8,6 +8,7 @@ from typing import Any
 
 from gigctl.errors import UsageError
 from gigctl.ledger import blobs
+from gigctl.ledger.blobs import Owner
 from gigctl.ledger.journal import record_event
 from gigctl.ledger.store import Tx
 from gigctl.ledger.tasks import owner_of
@@ -30,7 +31,15 @@ def add_revision(
     seconds: float | None = None,
 ) -> int:  # fmt: skip
     """A new revision of the task's newest input; its id. `parent` is a revision's id, `seconds` a human's time."""
-    number = tx.value(
+    return put_revision(tx, task, content, made_by=made_by, attempt=attempt, parent=parent, seconds=seconds)[0]
+
+
+def put_revision(
+    tx: Tx, task: TaskRecord, content: Content, *, made_by: str, attempt: int | None = None, parent: int | None = None,
+    seconds: float | None = None, number: int | None = None,
+) -> tuple[int, int]:  # fmt: skip
+    """The same; its id and its number. With a `number`, the caller has it from the task, and counts it there."""
+    number = number or tx.value(
         "UPDATE task SET next_revision = next_revision + 1 WHERE id = ? RETURNING next_revision - 1", task.id
     )
     sha = content.sha256
@@ -52,7 +61,7 @@ def add_revision(
         for change in content.changes
     ]
     tx.each("INSERT INTO revision_file (revision, path, mode, sha256) VALUES (?, ?, ?, ?)", lines)
-    return row
+    return row, number
 
 
 def get_content(tx: Tx, revision: int) -> Content:
@@ -153,24 +162,35 @@ def find_verdict(tx: Tx, fingerprint: str) -> Verdict | None:
     )
 
 
-def record_verdicts(tx: Tx, task: TaskRecord, revision: int, verdicts: Sequence[Verdict]) -> None:
-    """The verdicts on a revision, in the place of those it had."""
-    tx.run("DELETE FROM revision_verdict WHERE revision = ?", revision)
-    for n, verdict in enumerate(verdicts, 1):
-        evidence = [[e.message, e.part, e.line, e.column] for e in verdict.evidence]
-        sha = blobs.put_json(tx, owner_of(task), evidence) if evidence else None
-        tx.run(
-            "INSERT OR REPLACE INTO verdict (fingerprint, outcome, evidence, seconds, unsandboxed, created)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            verdict.fingerprint, verdict.outcome, sha, verdict.seconds, int(verdict.unsandboxed), tx.now,
-        )  # fmt: skip
-        tx.insert(
-            "revision_verdict", revision=revision, name=verdict.name, n=n, required=int(verdict.required),
-            fingerprint=verdict.fingerprint,
-        )  # fmt: skip
+def record_verdicts(
+    tx: Tx, task: TaskRecord, revision: int, verdicts: Sequence[Verdict], *, first: bool = False
+) -> None:
+    """The verdicts on a revision, in the place of those it had (`first`: it has none)."""
+    if not first:
+        tx.run("DELETE FROM revision_verdict WHERE revision = ?", revision)
+    owner = owner_of(task)
+    tx.each(
+        # No REPLACE: it deletes the old row, and looks for whoever refers to it.
+        "INSERT INTO verdict (fingerprint, outcome, evidence, seconds, unsandboxed, created) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (fingerprint) DO UPDATE SET outcome = excluded.outcome, evidence = excluded.evidence,"
+        " seconds = excluded.seconds, unsandboxed = excluded.unsandboxed, created = excluded.created",
+        [
+            (v.fingerprint, v.outcome, _put_evidence(tx, owner, v), v.seconds, int(v.unsandboxed), tx.now)
+            for v in verdicts
+        ],
+    )
+    tx.each(
+        "INSERT INTO revision_verdict (revision, name, n, required, fingerprint) VALUES (?, ?, ?, ?, ?)",
+        [(revision, v.name, n, int(v.required), v.fingerprint) for n, v in enumerate(verdicts, 1)],
+    )
     tx.run("UPDATE revision SET assessed = ? WHERE id = ?", tx.now, revision)
     found = {v.name: [v.outcome, v.fingerprint, v.required, v.unsandboxed] for v in verdicts}
     record_event(tx, "revision assessed", revision=revision, verdicts=found)
+
+
+def _put_evidence(tx: Tx, owner: Owner, verdict: Verdict) -> str | None:
+    evidence = [[e.message, e.part, e.line, e.column] for e in verdict.evidence]
+    return blobs.put_json(tx, owner, evidence) if evidence else None
 
 
 def forget_verdicts(tx: Tx, gig: int) -> None:

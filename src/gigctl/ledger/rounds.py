@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from gigctl.ledger import blobs
@@ -15,27 +17,38 @@ from gigctl.records import RoundRecord, TaskRecord
 
 def open_round(
     tx: Tx, task: TaskRecord, *, agents: Sequence[str], wanted: Literal["first", "all"] = "first", drafts: int = 1,
-    repairs: int = 2, max_cost_each: int | None = None, notes: Sequence[str] = (),
+    repairs: int = 2, max_cost_each: int | None = None, notes: Sequence[str] = (), fresh: bool = False,
 ) -> RoundRecord:  # fmt: skip
     """Closes the open round, if there is one, and opens the next one with its notes and the new ones."""
     before = find_open_round(tx, task.id)
     if before is not None:
         close_round(tx, before.id)
-    n = (tx.value("SELECT max(n) FROM round WHERE task = ?", task.id) or 0) + 1
-    slots = len(agents) if wanted == "all" else drafts
-    row = tx.insert(
-        "round", task=task.id, n=n, input=task.input_n, agents=json.dumps(list(agents)), wanted=wanted, repairs=repairs,
-        max_cost_each=max_cost_each, created=tx.now,
-    )  # fmt: skip
     kept = before.notes if before is not None and before.input_n == task.input_n else ()
-    shas = [blobs.put_text(tx, owner_of(task), note) for note in (*kept, *notes)]
-    tx.each("INSERT INTO round_note VALUES (?, ?, ?)", [(row, i, sha) for i, sha in enumerate(shas, 1)])
-    tx.each("INSERT INTO slot (task, round, n) VALUES (?, ?, ?)", [(task.id, row, i) for i in range(1, slots + 1)])
-    record_event(
-        tx, "round opened", task=task.id, round=row, agents=list(agents), wanted=wanted, drafts=slots, repairs=repairs,
-        max_cost_each=max_cost_each, notes=shas,
+    n = (tx.value("SELECT max(n) FROM round WHERE task = ?", task.id) or 0) + 1
+    wish = RoundRecord(0, n, task.input_n, tuple(agents), wanted, repairs, max_cost_each, True, fresh, (*kept, *notes))
+    return add_round(tx, task, wish, len(agents) if wanted == "all" else drafts)
+
+
+def add_round(tx: Tx, task: TaskRecord, wish: RoundRecord, slots: int, run: int | None = None) -> RoundRecord:
+    """A round as `wish` has it, but for its id and its slots, which `run` leases. The task has no open one."""
+    row = tx.insert(
+        "round", task=task.id, n=wish.n, input=wish.input_n, agents=_chain(wish.agents), wanted=wish.wanted,
+        repairs=wish.repairs, max_cost_each=wish.max_cost_each, fresh=int(wish.fresh), created=tx.now,
     )  # fmt: skip
-    return _read(tx, tx.find("SELECT * FROM round WHERE id = ?", row))
+    shas = [blobs.put_text(tx, owner_of(task), note) for note in wish.notes]
+    if shas:
+        tx.each("INSERT INTO round_note VALUES (?, ?, ?)", [(row, i, sha) for i, sha in enumerate(shas, 1)])
+    ids = tuple(tx.insert("slot", task=task.id, round=row, n=i, run=run) for i in range(1, slots + 1))
+    record_event(
+        tx, "round opened", task=task.id, round=row, agents=list(wish.agents), wanted=wish.wanted, drafts=slots,
+        repairs=wish.repairs, max_cost_each=wish.max_cost_each, notes=shas,
+    )  # fmt: skip
+    return replace(wish, id=row, slots=ids)
+
+
+@lru_cache(maxsize=64)
+def _chain(agents: tuple[str, ...]) -> str:
+    return json.dumps(agents)
 
 
 def close_round(tx: Tx, round_id: int) -> None:
@@ -55,6 +68,7 @@ def _read(tx: Tx, row: Any) -> RoundRecord:
         repairs=row["repairs"],
         max_cost_each=row["max_cost_each"],
         open=bool(row["open"]),
+        fresh=bool(row["fresh"]),
         notes=tuple(blobs.get_text(tx, note["note"]) for note in notes),
         slots=tuple(slot["id"] for slot in slots),
     )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -58,16 +59,80 @@ class Opening:
 AS_EVER = Opening()
 
 
+_SETTINGS = (
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+    # Hashes are keys here, so that a job touches pages all over the file: they are kept in memory (KiB), and go back
+    # from the log in large pieces (pages), not after every few commits.
+    "cache_size=-16000",
+    "wal_autocheckpoint=4000",
+)
+
+
+class Kept:
+    """Contents, with their owners, that this process knows to be in the ledger: what was put there is not put again.
+
+    What a transaction adds counts for others once it is durable.
+    """
+
+    MOST = 8192
+
+    def __init__(self) -> None:
+        self._durable: set[tuple[str, int, int]] = set()
+        self._new: set[tuple[str, int, int]] = set()
+
+    def has(self, content: tuple[str, int, int]) -> bool:
+        return content in self._durable or content in self._new
+
+    def add(self, content: tuple[str, int, int]) -> None:
+        self._new.add(content)
+
+    def undo(self) -> None:
+        """Nothing that was added since the last commit counts."""
+        self._new.clear()
+
+    def commit(self) -> None:
+        if len(self._durable) + len(self._new) > self.MOST:
+            self._durable.clear()
+        self._durable |= self._new
+        self._new.clear()
+
+    def forget(self) -> None:
+        """Something was erased."""
+        self._durable.clear()
+        self._new.clear()
+
+
+@lru_cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    # Table and columns are this package's own words, never input.
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+
+
 class Tx:
     """One transaction: SQL, the time it happens at, and nothing else. Only `ledger/` calls its methods."""
 
-    __slots__ = ("_at", "_clock", "_connection", "_ledger_id")
+    __slots__ = ("_at", "_clock", "_connection", "_known", "_last", "_ledger_id", "events", "head", "kept",
+                 "last_event")  # fmt: skip
 
-    def __init__(self, connection: sqlite3.Connection, ledger_id: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, ledger_id: str, now: Callable[[], datetime], kept: Kept | None = None
+    ) -> None:
         self._connection = connection
         self._ledger_id = ledger_id
         self._clock = now
         self._at = ""
+        self._known: dict[tuple[str, Any], Any] = {}
+        self._last: dict[tuple[str, int], int] = {}
+        self.kept = kept or Kept()
+        self.head = ""
+        """The hash of the journal's last event, once this transaction knows it."""
+        self.last_event = 0
+        """Its id, then too."""
+        self.events: list[tuple[int, bytes, str]] = []
+        """Those that are not written yet: format, body and hash."""
 
     @property
     def now(self) -> str:
@@ -100,21 +165,59 @@ class Tx:
         row = self.find(sql, *values)
         return None if row is None else row[0]
 
+    def once(self, sql: str, value: Any) -> Any:
+        """The first column of the first row, read once in a transaction: of what it does not change, or `forget`s."""
+        key = (sql, value)
+        if key not in self._known:
+            self._known[key] = self.value(sql, value)
+        return self._known[key]
+
+    def forget(self) -> None:
+        """Something was changed that is read once."""
+        self._known.clear()
+
     def insert(self, table: str, **columns: Any) -> int:
         """A new row; its id."""
-        names = ", ".join(columns)
-        marks = ", ".join("?" * len(columns))
-        # Table and columns are this package's own words, never input.
-        cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
+        if "event" in columns:  # refers to one
+            self.write_events()
+        cursor = self._connection.execute(_insertion(table, tuple(columns)), tuple(columns.values()))
         return int(cursor.lastrowid or 0)
+
+    def take_number(self, sql: str, update: str, row: int) -> int:
+        """The next number that a row counts, which is read once in a transaction and written at its end: `sql` selects
+        it by the row's id, `update` sets it."""
+        key = (update, row)
+        number = self._last[key] if key in self._last else int(self.value(sql, row))
+        self._last[key] = number + 1
+        return number
+
+    def finish(self) -> None:
+        """What is written once for the whole transaction."""
+        self.write_events()
+        for (update, row), number in self._last.items():
+            self.run(update, number, row)
+        self._last.clear()
+
+    def write_events(self) -> None:
+        """Those that wait, in order. Called where they are read or referred to, and at the end."""
+        if self.events:
+            self.each("INSERT INTO event (format, body, hash) VALUES (?, ?, ?)", self.events)
+            self.events.clear()
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of the transaction that can fail alone."""
+        self.finish()
         self._connection.execute("SAVEPOINT part")
         try:
             yield
+            self.finish()
         except BaseException:
+            self.head = ""
+            self.events.clear()
+            self._last.clear()
+            self.kept.undo()
+            self.forget()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
@@ -134,6 +237,7 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._now = now
+        self._kept = Kept()
         self.id = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
 
     @property
@@ -154,9 +258,13 @@ class Ledger:
     def _transaction(self, begin: str) -> Iterator[Tx]:
         self._connection.execute(begin)
         try:
-            yield Tx(self._connection, self.id, self._now)
+            tx = Tx(self._connection, self.id, self._now, self._kept)
+            yield tx
+            tx.finish()
             self._connection.commit()
+            self._kept.commit()
         except BaseException:
+            self._kept.undo()
             self._connection.rollback()
             raise
 
@@ -236,9 +344,11 @@ def _open(path: Path, now: Callable[[], datetime], opening: Opening) -> Ledger |
 def connect(path: Path, busy: float = AS_EVER.busy) -> sqlite3.Connection:
     """Only what is there: SQLite itself would make an empty file."""
     address = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(address, uri=True, timeout=busy, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        address, uri=True, timeout=busy, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
     connection.row_factory = sqlite3.Row
-    for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
+    for setting in _SETTINGS:
         connection.execute(f"PRAGMA {setting}")
     return connection
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gigctl.errors import UsageError
 from gigctl.ledger import blobs
@@ -13,13 +13,13 @@ from gigctl.ledger.blobs import Owner
 from gigctl.ledger.gigs import get_gig
 from gigctl.ledger.journal import record_event
 from gigctl.ledger.store import Tx
-from gigctl.model import Content, Reference, TaskSpec
+from gigctl.model import CheckSpec, Content, Own, Reference, TaskSpec, input_text
 from gigctl.records import GigRecord, TaskRecord, TaskState
 
 _SELECT = (
     "SELECT task.*, gig.number AS gig_number, gig.client AS client_id, gig.due, gig.agents AS gig_agents, client.slug,"
     " source.name AS source_name, revision.number AS current_number, i.n AS input_n, i.hash AS input_hash,"
-    " i.base AS input_base, gig.title AS gig_title"
+    " i.base AS input_base, i.settings AS input_settings, gig.title AS gig_title"
     " FROM task JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client"
     " LEFT JOIN source ON source.id = task.source LEFT JOIN revision ON revision.id = task.current"
     " JOIN task_input i ON i.task = task.id AND i.n = (SELECT max(n) FROM task_input WHERE task = task.id)"
@@ -58,6 +58,7 @@ def _read(row: Any) -> TaskRecord:
         input_n=row["input_n"],
         input_hash=row["input_hash"],
         input_base=row["input_base"],
+        input_settings=row["input_settings"],
         revisions=row["next_revision"] - 1,
         created=row["created"],
     )
@@ -71,27 +72,107 @@ def add_task(
     agents: Sequence[str] | None = None,
 ) -> int:  # fmt: skip
     """A new task of a gig, ready (or blocked, once `add_need` says so); its id."""
-    number = tx.value("UPDATE gig SET next_task = next_task + 1 WHERE id = ? RETURNING next_task - 1", gig.id)
+    return _add(tx, gig, spec, craft, source, brief, agents)[0]
+
+
+def _add(
+    tx: Tx, gig: GigRecord, spec: TaskSpec, craft: str, source: int | None, brief: str | None,
+    agents: Sequence[str] | None,
+) -> tuple[int, int, _Input]:  # fmt: skip
+    """Its id, its number and what is kept of its input."""
+    number = tx.take_number(
+        "SELECT next_task FROM gig WHERE id = ?", "UPDATE gig SET next_task = ? WHERE id = ?", gig.id
+    )
     owner = Owner(gig.client_id, gig.id)
     task = tx.insert(
         "task", gig=gig.id, number=number, position=number, state="ready", craft=craft, name=spec.name,
-        language=spec.language, source=source, place=json.dumps(dict(spec.place), ensure_ascii=False),
+        language=spec.language, source=source, place=_json(spec.place) if spec.place else "{}",
         context=blobs.put_json(tx, owner, dict(spec.context)) if spec.context else None,
         brief=blobs.put_optional(tx, owner, brief), agents=json.dumps(list(agents)) if agents else None, created=tx.now,
     )  # fmt: skip
-    add_input(tx, owner, task, spec.input)
-    record_event(tx, "task added", task=task, gig=gig.id, number=number, input=spec.input.sha256)
-    return task
+    kept = _put_input(tx, owner, task, 1, spec.input, spec.own)
+    record_event(tx, "task added", task=task, gig=gig.id, number=number, input=kept.hash)
+    return task, number, kept
 
 
-def add_input(tx: Tx, owner: Owner, task: int, content: Content) -> int:
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False)
+
+
+def add_job(tx: Tx, gig: GigRecord, spec: TaskSpec, craft: str) -> TaskRecord:
+    """A new task without a file, as it stands in the ledger, without reading it again."""
+    task, number, kept = _add(tx, gig, spec, craft, None, None, None)
+    return TaskRecord(
+        id=task, ref=f"{gig.ref}.{number}", gig_id=gig.id, gig=gig.ref, client=gig.client, client_id=gig.client_id,
+        number=number, position=number, state="ready", craft=craft, name=spec.name, language=spec.language, source=None,
+        place=spec.place, agents=gig.agents, due=gig.due, current_id=None, current=None, signed_id=None,
+        held_until=None, input_n=1, input_hash=kept.hash, input_base=spec.input.base, input_settings=kept.settings,
+        revisions=0, created=tx.now, title=gig.title,
+    )  # fmt: skip
+
+
+def add_input(tx: Tx, owner: Owner, task: int, content: Content, own: Own | None = None) -> int:
     """A newer version of what the task is asked to work on; its number."""
-    n = int(tx.value("SELECT coalesce(max(n), 0) + 1 FROM task_input WHERE task = ?", task))
-    text = blobs.put_bytes(tx, owner, content.changes[0].data or b"") if content.is_text else None
-    tx.insert("task_input", task=task, n=n, hash=content.sha256, base=content.base, text=text, created=tx.now)
-    if n > 1:
-        record_event(tx, "input added", task=task, n=n, input=content.sha256)
+    n = int(tx.value("SELECT max(n) + 1 FROM task_input WHERE task = ?", task))
+    kept = _put_input(tx, owner, task, n, content, own)
+    record_event(tx, "input added", task=task, n=n, input=kept.hash)
     return n
+
+
+def change_task(tx: Tx, task: TaskRecord, spec: TaskSpec, craft: str) -> None:
+    """What stands beside a task's input, as the newest one has it."""
+    context = blobs.put_json(tx, owner_of(task), dict(spec.context)) if spec.context else None
+    place = _json(spec.place)
+    tx.run(
+        "UPDATE task SET craft = ?, language = ?, place = ?, context = ? WHERE id = ?",
+        craft, spec.language, place, context, task.id,
+    )  # fmt: skip
+
+
+class _Input(NamedTuple):
+    """An input's hash, and the blobs of what it says itself."""
+
+    hash: str
+    brief: str | None
+    settings: str | None
+
+
+def _put_input(tx: Tx, owner: Owner, task: int, n: int, content: Content, own: Own | None) -> _Input:
+    text = blobs.put_bytes(tx, owner, content.changes[0].data or b"") if content.is_text else None
+    kept = _kept(content, own, lambda told: blobs.put_text(tx, owner, told))
+    tx.insert(
+        "task_input", task=task, n=n, hash=kept.hash, base=content.base, text=text, brief=kept.brief,
+        settings=kept.settings, created=tx.now,
+    )  # fmt: skip
+    return kept
+
+
+def _kept(content: Content, own: Own | None, put: Callable[[str], str]) -> _Input:
+    """`put` makes a blob's hash of a text."""
+    if own is None:
+        return _Input(content.sha256, None, None)
+    lines = [(change.path, change.mode, change.sha256) for change in content.changes]
+    brief, settings = put(own.brief) if own.brief else None, put(settings_text(own))
+    return _Input(blobs.sha256_of(input_text(content.base, lines, brief, settings)), brief, settings)
+
+
+def input_sha256(content: Content, own: Own | None) -> str:
+    """An input's hash, as it is kept."""
+    return _kept(content, own, lambda told: blobs.sha256_of(told.encode("utf-8", "surrogateescape"))).hash
+
+
+def settings_text(own: Own) -> str:
+    """What an input says itself beside its brief, as the JSON that is kept of it."""
+    checks = [[spec.name, spec.check, dict(spec.options), spec.required] for spec in own.checks]
+    return blobs.json_text({"from": own.source_language, "options": dict(own.options), "checks": checks})
+
+
+def get_own(tx: Tx, task: TaskRecord) -> Own | None:
+    """What the task's newest input says itself, but for its brief (`get_texts` has it)."""
+    found = blobs.get_json(tx, task.input_settings, None)
+    if found is None:
+        return None
+    return Own("", found["from"], found["options"], tuple(CheckSpec(*spec) for spec in found["checks"]))
 
 
 def get_input(tx: Tx, task: int, n: int) -> Content:
@@ -99,6 +180,18 @@ def get_input(tx: Tx, task: int, n: int) -> Content:
     if row["text"] is None:
         return Content((), base=row["base"])
     return Content.of_text(blobs.get_text(tx, row["text"]))
+
+
+def hash_input(tx: Tx, task: int, n: int) -> str:
+    """An input's hash, made anew of all that is kept of it."""
+    row = tx.find("SELECT brief, settings FROM task_input WHERE task = ? AND n = ?", task, n)
+    content = get_input(tx, task, n)
+    brief, settings = (
+        None if blob is None else blobs.sha256_of(blobs.get_text(tx, blob).encode("utf-8", "surrogateescape"))
+        for blob in row
+    )
+    lines = [(change.path, change.mode, change.sha256) for change in content.changes]
+    return blobs.sha256_of(input_text(content.base, lines, brief, settings))
 
 
 def add_need(tx: Tx, task: int, needs: int, kind: str) -> None:
@@ -165,8 +258,32 @@ def set_state(tx: Tx, task: int, state: TaskState) -> None:
         record_event(tx, "task state", task=task, state=state)
 
 
+class Standing(NamedTuple):
+    """What others may have changed of a task meanwhile: `current` and `round` (the open one) are ids."""
+
+    state: TaskState
+    current: int | None
+    input_n: int
+    round: int | None
+    next_revision: int
+
+
+def find_standing(tx: Tx, task: int) -> Standing:
+    row = tx.find(
+        "SELECT state, current, (SELECT max(n) FROM task_input i WHERE i.task = task.id),"
+        " (SELECT id FROM round WHERE round.task = task.id AND open = 1), next_revision FROM task WHERE id = ?",
+        task,
+    )
+    return Standing(*row)
+
+
 def set_current(tx: Tx, task: int, revision: int | None) -> None:
     tx.run("UPDATE task SET current = ? WHERE id = ?", revision, task)
+
+
+def take_first_draft(tx: Tx, task: int, revision: int) -> None:
+    """A revision that was given the task's next number, and is what the task means: it had none."""
+    tx.run("UPDATE task SET current = ?, next_revision = next_revision + 1 WHERE id = ?", revision, task)
 
 
 # --- reading ---
@@ -207,10 +324,10 @@ def list_task_ids(tx: Tx, gig: int, states: Sequence[str]) -> list[int]:
 
 
 def get_texts(tx: Tx, task: int) -> tuple[str, dict[str, Any]]:
-    """Its brief (its own or the gig's) and the craft's context."""
+    """Its brief (its newest input's, its own or the gig's) and the craft's context."""
     row = tx.find(
-        "SELECT coalesce(task.brief, gig.brief) AS brief, context FROM task JOIN gig ON gig.id = task.gig"
-        " WHERE task.id = ?",
+        "SELECT coalesce(i.brief, task.brief, gig.brief) AS brief, context FROM task JOIN gig ON gig.id = task.gig"
+        " JOIN task_input i ON i.task = task.id WHERE task.id = ? ORDER BY i.n DESC LIMIT 1",
         task,
     )
     return blobs.get_text(tx, row["brief"]), blobs.get_json(tx, row["context"], {})

@@ -11,7 +11,7 @@ from gigctl.ledger.decisions import check_decisions
 from gigctl.ledger.journal import Event, check_chain, list_events
 from gigctl.ledger.revisions import check_revisions
 from gigctl.ledger.store import Ledger, Tx
-from gigctl.model import REGULAR, TEXT_PATH, revision_text
+from gigctl.model import REGULAR, TEXT_PATH, input_text
 
 
 def check_ledger(ledger: Ledger) -> list[str]:
@@ -100,10 +100,10 @@ def _differences(name: str, told: dict[Any, Any], rows: dict[Any, Any]) -> Itera
 def _check_inputs(tx: Tx, told: _Told) -> Iterator[str]:
     """Inputs against the journal, and their hashes against what is kept of them; sources against the journal."""
     rows = {}
-    for row in tx.stream("SELECT task, n, hash, base, text FROM task_input"):
+    for row in tx.stream("SELECT task, n, hash, base, text, brief, settings FROM task_input"):
         rows[row["task"], row["n"]] = row["hash"]
         lines = [] if row["text"] is None else [(TEXT_PATH, REGULAR, row["text"])]
-        if sha256_of(revision_text(row["base"], lines)) != row["hash"]:
+        if sha256_of(input_text(row["base"], lines, row["brief"], row["settings"])) != row["hash"]:
             yield f"input {row['n']} of task {row['task']} was changed"
     yield from _differences("input {0[1]} of task {0[0]}", told.inputs, rows)
     yield from _differences(

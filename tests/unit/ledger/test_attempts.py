@@ -155,12 +155,15 @@ def test_an_answer_is_found_again_by_the_same_client_agent_and_sample(work: Work
     with work.ledger.writing() as tx:
         request = attempts.put_request(tx, tasks.owner_of(work.task), REQUEST)
         client, version = work.task.client_id, work.version
-        assert attempts.find_answer(tx, client, version, request, 1) == (attempt, "Hello")
+        # Its own task wants another answer for the same input, and any answer for a newer one.
+        assert attempts.find_answer(tx, work.task.id, 1, client, version, request, 1) is None
+        found = attempts.find_answer(tx, work.task.id, 2, client, version, request, 1)
+        assert found == attempts.KeptAnswer(attempt, "Hello")
         other = attempts.put_agent_version(tx, "a", "1" * 64)
         assert other != version
         assert attempts.put_agent_version(tx, "a", "0" * 64) == version
         for key in ((client, version, request, 0), (client, other, request, 1), (client + 1, version, request, 1)):
-            assert attempts.find_answer(tx, *key) is None
+            assert attempts.find_answer(tx, work.task.id, 2, *key) is None
 
 
 def test_where_a_draft_came_from(work: Work) -> None:

@@ -104,3 +104,54 @@ def test_the_rate_holds_over_processes(tmp_path: Path) -> None:
     went = sum(int(out) for out in outputs([python(code, tmp_path) for _ in range(4)]))
     assert went == 12  # all at one moment: the burst, and no more
     assert limits.BURST_SHARE == 10
+
+
+# --- the breaker ---
+
+
+def fail(ledger: Ledger, at: int, begun: int | None = None) -> None:
+    with ledger.writing() as tx:
+        limits.record_failure(tx, "a", at if begun is None else begun, at)
+
+
+def turn(ledger: Ledger, at: int) -> float:
+    with ledger.writing() as tx:
+        return take_turn(tx, entry(), at, 1)
+
+
+def test_an_agent_that_fails_in_a_row_is_left_alone_and_then_tried_by_one(ledger: Ledger) -> None:
+    for n in range(limits.FAILURES - 1):
+        fail(ledger, START + n)
+        assert turn(ledger, START + n) == 0
+    fail(ledger, START)
+    assert turn(ledger, START + 1) == pytest.approx(2.0, abs=0.001)
+    later = START + limits.FIRST_REST + 1
+    assert turn(ledger, later) == 0  # one goes
+    assert turn(ledger, later + 1) == pytest.approx(2.0, abs=0.001)  # and the others wait for what becomes of it
+    fail(ledger, later + 50, begun=later)
+    assert turn(ledger, later + 51) == pytest.approx(4.0, abs=0.001)
+
+
+def test_many_that_fail_together_are_no_longer_rest(ledger: Ledger) -> None:
+    for n in range(64):
+        fail(ledger, START + n, begun=START - 100_000)
+    assert turn(ledger, START + 64) == pytest.approx(2.0, abs=0.001)
+
+
+def test_the_rest_has_an_end(ledger: Ledger) -> None:
+    now = START
+    for _ in range(30):
+        fail(ledger, now)
+        now += limits.LONGEST_REST + 1
+    fail(ledger, now)
+    assert turn(ledger, now + 1) == pytest.approx(60.0, abs=0.001)
+
+
+def test_an_answer_ends_it(ledger: Ledger) -> None:
+    for _ in range(limits.FAILURES):
+        fail(ledger, START)
+    with ledger.writing() as tx:
+        assert limits.is_failing(tx, "a")
+        limits.record_success(tx, "a")
+        assert not limits.is_failing(tx, "a")
+    assert turn(ledger, START + 1) == 0

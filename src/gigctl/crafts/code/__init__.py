@@ -26,7 +26,20 @@ from gigctl.model import (
     TaskSpec,
 )
 
-__all__ = ["HELP", "NAME", "ON_TREE", "OPTIONS", "REQUIRES", "ask", "assemble", "checks", "context", "read", "split"]
+__all__ = [
+    "HELP",
+    "NAME",
+    "ON_TREE",
+    "OPTIONS",
+    "REQUIRES",
+    "ask",
+    "assemble",
+    "checks",
+    "context",
+    "read",
+    "split",
+    "whole",
+]
 
 NAME = "code"
 REQUIRES: tuple[str, ...] = ("brief",)
@@ -45,6 +58,11 @@ def split(source: Source | None, gig: Gig) -> Split:
         raise BadSource("a code gig needs a repository (repo, base) or a source file to change")
     name = gig.title or gig.brief.strip().splitlines()[0][:72]
     return Split((TaskSpec(name, Content((), gig.base)),))
+
+
+def whole(source: Source | None, gig: Gig) -> TaskSpec:
+    """A change is whole."""
+    return split(source, gig).tasks[0]
 
 
 def read(task: Task, draft: Draft) -> Content:

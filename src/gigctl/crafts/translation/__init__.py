@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,23 @@ from gigctl.crafts.translation.assembling import assemble
 from gigctl.crafts.translation.blocks import Block, check_blocks, check_size, decode, place_of
 from gigctl.crafts.translation.prompt import ask
 from gigctl.crafts.translation.reading import read
+from gigctl.crafts.translation.words import has_words
 from gigctl.model import CheckContext, CheckSpec, Content, Gig, Source, Split, Task, TaskSpec
 
-__all__ = ["HELP", "NAME", "ON_TREE", "OPTIONS", "REQUIRES", "ask", "assemble", "checks", "context", "read", "split"]
+__all__ = [
+    "HELP",
+    "NAME",
+    "ON_TREE",
+    "OPTIONS",
+    "REQUIRES",
+    "ask",
+    "assemble",
+    "checks",
+    "context",
+    "read",
+    "split",
+    "whole",
+]
 
 NAME = "translation"
 HELP = "Markdown and plain text from one language into others, block by block"
@@ -89,6 +104,18 @@ def _brief_tasks(gig: Gig) -> Iterator[TaskSpec]:
     for language in gig.target_languages or ("",):
         known = {"kind": "text", "format": str(gig.options.get("format", "text"))}
         yield TaskSpec("brief", Content.of_text(gig.brief), context=known, language=language)
+
+
+def whole(source: Source | None, gig: Gig) -> TaskSpec:
+    """A text as one task, its blocks together; without a source, the brief is the text. Raises BadSource."""
+    if source is None:
+        return next(_brief_tasks(replace(gig, target_languages=gig.target_languages[:1])))
+    text = decode(source)
+    if not has_words(text):
+        raise BadSource(f"{source.name}: there is nothing to translate in it")
+    known = {"kind": "text", "format": _format(source, gig)}
+    language = gig.target_languages[0] if gig.target_languages else ""
+    return TaskSpec(source.name, Content.of_text(text), context=known, language=language)
 
 
 def _format(source: Source, gig: Gig) -> str:

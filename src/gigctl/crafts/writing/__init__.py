@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,20 @@ from gigctl.model import (
     TaskSpec,
 )
 
-__all__ = ["HELP", "NAME", "ON_TREE", "OPTIONS", "REQUIRES", "ask", "assemble", "checks", "context", "read", "split"]
+__all__ = [
+    "HELP",
+    "NAME",
+    "ON_TREE",
+    "OPTIONS",
+    "REQUIRES",
+    "ask",
+    "assemble",
+    "checks",
+    "context",
+    "read",
+    "split",
+    "whole",
+]
 
 NAME = "writing"
 HELP = "a text to a brief: product texts, summaries, posts, with length and terms checked"
@@ -54,6 +68,11 @@ def split(source: Source | None, gig: Gig) -> Split:
     return Split((TaskSpec(f"{name} ({source.name})", Content.of_text(_decode(source)), place, language=language),))
 
 
+def whole(source: Source | None, gig: Gig) -> TaskSpec:
+    """A writing task is whole."""
+    return split(source, gig).tasks[0]
+
+
 def _decode(source: Source) -> str:
     try:
         text = source.data.decode("utf-8-sig")
@@ -65,7 +84,7 @@ def _decode(source: Source) -> str:
 
 
 def _first_words(brief: str) -> str:
-    words = brief.split()
+    words = brief.split(None, 8)
     return " ".join(words[:8]) + ("…" if len(words) > 8 else "")
 
 
@@ -74,7 +93,7 @@ def _first_words(brief: str) -> str:
 
 def ask(task: Task, context: AskContext) -> Request:
     wanted = load_wanted(task.options)
-    parts = [Part("system", files(__package__).joinpath("system.txt").read_text(encoding="utf-8"))]
+    parts = [Part("system", _system())]
     if context.style:
         parts.append(Part("note", "The client's style:\n" + context.style))
     parts += [Part("example", f"Brief: {item.source}\n\nText:\n{item.target}") for item in context.examples]
@@ -83,6 +102,11 @@ def ask(task: Task, context: AskContext) -> Request:
     parts += [Part("note", note) for note in context.notes]
     parts.append(Part("instruction", "\n".join([*_rules(wanted, task, context), "", task.brief.strip()])))
     return Request((*parts, *_repair(context)), max_output=_most_tokens(wanted), sample=context.sample)
+
+
+@cache
+def _system() -> str:
+    return files(__package__).joinpath("system.txt").read_text(encoding="utf-8")
 
 
 def _rules(wanted: Wanted, task: Task, context: AskContext) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gigctl.crafts.base import BadSource
@@ -20,6 +21,7 @@ OPTIONS: Mapping[str, str] = {
     "file": "the name of the file that is delivered",
 }
 _RANGE = re.compile(r"(\d{0,9})\s*\.\.\s*(\d{0,9})\s*(characters|chars|words)?")
+_FORMAT = re.compile("text|markdown")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _FILE = re.compile(r"(?:[\w@+ \-][\w@+. \-]*/)*[\w@+ \-][\w@+. \-]*")
 
@@ -44,6 +46,19 @@ class Wanted:
 
 def load_wanted(options: Mapping[str, Any]) -> Wanted:
     """Raises BadSource, which names every option that can't be read and what was expected."""
+    try:
+        return _load_items(tuple(options.items()))
+    except TypeError:  # a list of terms
+        return _load(options)
+
+
+@lru_cache(maxsize=64)
+def _load_items(items: tuple[tuple[str, Any], ...]) -> Wanted:
+    """Read once: it is asked for several times a task, and a batch's rows often say the same."""
+    return _load(dict(items))
+
+
+def _load(options: Mapping[str, Any]) -> Wanted:
     errors: list[str] = []
     least, most, unit = _load_length(options.get("length", ""), errors)
     wanted = Wanted(
@@ -52,7 +67,7 @@ def load_wanted(options: Mapping[str, Any]) -> Wanted:
         unit,
         _load_terms("required", options, errors),
         _load_terms("forbidden", options, errors),
-        _load_word("format", options, re.compile("text|markdown"), "text or markdown", errors) or "text",
+        _load_word("format", options, _FORMAT, "text or markdown", errors) or "text",
         _load_word("language", options, _LANGUAGE, "a language tag such as en or de-AT", errors),
         _load_word("file", options, _FILE, "a relative file name", errors),
     )
