@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gigctl.flow.pool import AHEAD
 from support.llm_server import Asked, LLMServer
 
 TASKS = 40
@@ -76,9 +77,10 @@ def test_every_path_says_that_the_disk_is_full(room: int, tmp_path: Path) -> Non
     assert after[1] == (75 if "may have been paid" in lost else 0)
     assert (last[1], last[3]) == (0, "")
     calls = [json.loads(line) for line in export[2].splitlines()]
-    outcomes = [call["outcome"] for call in calls if call["kind"] == "attempt"]
+    outcomes = [call["outcome"] for call in calls if call["kind"] == "attempt" and call["outcome"] != "unsent"]
     # Every call that was made is in the books, and none was made twice that is not marked.
-    assert len(outcomes) == sum(prompts.values())
+    # What was begun and not sent yet can't be taken back on a full disk: it counts as paid, as after a kill.
+    assert 0 <= len(outcomes) - sum(prompts.values()) <= AHEAD
     assert outcomes.count("draft") == len(prompts) == TASKS
-    assert outcomes.count("unknown") == sum(prompts.values()) - TASKS
+    assert outcomes.count("unknown") == len(outcomes) - TASKS
     assert ("--retry-unknown" in first[3]) == ("unknown" in outcomes)

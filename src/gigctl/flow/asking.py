@@ -4,20 +4,72 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from gigctl.crafts.registry import get_craft
 from gigctl.ledger import attempts, clients, revisions, tasks
 from gigctl.ledger.store import Tx
-from gigctl.model import AskContext, Change, CheckContext, CheckSpec, Evidence, Gig, Request, Task, Term, Verdict
-from gigctl.records import AttemptRecord, GigRecord, RoundRecord, TaskRecord
+from gigctl.model import (
+    AskContext,
+    Change,
+    CheckContext,
+    CheckSpec,
+    Evidence,
+    Gig,
+    Own,
+    Request,
+    Task,
+    TaskSpec,
+    Term,
+    Verdict,
+)
+from gigctl.records import AttemptRecord, ClientRecord, GigRecord, RoundRecord, TaskRecord
 from gigctl.system.git.store import Store
 
-__all__ = ["build_request", "check_context", "craft_gig", "craft_task", "list_specs", "load_terms"]
+__all__ = ["View", "build_request", "craft_gig", "craft_task", "load_terms", "load_view", "task_gig", "view_of_new"]
 
 SHOWN_FILE = 64 * 1024
 """Bytes of the largest file of a tree that a craft is given to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A task as its craft, its agents and its checks see it, for as long as its input stays what it is."""
+
+    record: TaskRecord
+    client: ClientRecord
+    task: Task
+    specs: tuple[CheckSpec, ...]
+    context: CheckContext
+
+
+def load_view(tx: Tx, gig: GigRecord, record: TaskRecord, store: Path | None = None) -> View:
+    """`store` is our git store: with it, a task on a tree has the tree's files."""
+    client = clients.get_client_by_id(tx, gig.client_id)
+    seen = task_gig(tx, gig, record)
+    return _view(gig, client, record, seen, _craft_task(tx, seen, record, store))
+
+
+def _view(gig: GigRecord, client: ClientRecord, record: TaskRecord, seen: GigRecord, task: Task) -> View:
+    terms = tuple((term.source, term.target) for term in load_terms(client.glossary))
+    context = replace(
+        get_craft(task.craft).context(task), terms=terms, client=str(client.id), repository=gig.repository or None
+    )
+    return View(record, client, task, _specs(seen, record.craft), context)
+
+
+def view_of_new(gig: GigRecord, client: ClientRecord, record: TaskRecord, spec: TaskSpec) -> View:
+    """The same of a task that was made a moment ago of `spec`, without reading it again."""
+    seen = gig if spec.own is None else _with_own(gig, spec.own)
+    brief = (spec.own.brief if spec.own else "") or gig.brief
+    task = Task(
+        ref=record.ref, craft=record.craft, input=spec.input, brief=brief, name=spec.name,
+        source_language=seen.source_language, target_language=spec.language, place=spec.place, context=spec.context,
+        options=seen.options, checks=seen.checks,
+    )  # fmt: skip
+    return _view(gig, client, record, seen, task)
 
 
 def craft_gig(gig: GigRecord) -> Gig:
@@ -27,15 +79,35 @@ def craft_gig(gig: GigRecord) -> Gig:
     )  # fmt: skip
 
 
+def task_gig(tx: Tx, gig: GigRecord, task: TaskRecord) -> GigRecord:
+    """The gig as one task sees it: what the task's newest input says itself is over it."""
+    own = tasks.get_own(tx, task)
+    return gig if own is None else _with_own(gig, own)
+
+
+def _with_own(gig: GigRecord, own: Own) -> GigRecord:
+    if not (own.source_language or own.options or own.checks):
+        return gig
+    checks = {spec.name: spec for spec in (*gig.checks, *own.checks)}
+    return replace(
+        gig, source_language=own.source_language or gig.source_language, options={**gig.options, **own.options},
+        checks=tuple(checks.values()),
+    )  # fmt: skip
+
+
 def craft_task(tx: Tx, gig: GigRecord, task: TaskRecord, store: Path | None = None) -> Task:
-    """`store` is our git store: with it, a task on a tree has the tree's files."""
+    """A task as its craft sees it."""
+    return _craft_task(tx, task_gig(tx, gig, task), task, store)
+
+
+def _craft_task(tx: Tx, seen: GigRecord, task: TaskRecord, store: Path | None) -> Task:
     brief, context = tasks.get_texts(tx, task.id)
     content = tasks.get_input(tx, task.id, task.input_n)
     tree = _shown_tree(store, content.base) if store and content.base else ()
     return Task(
         ref=task.ref, craft=task.craft, input=content, brief=brief, name=task.name,
-        source_language=gig.source_language, target_language=task.language, place=task.place, context=context,
-        options=gig.options, checks=gig.checks, tree=tree,
+        source_language=seen.source_language, target_language=task.language, place=task.place, context=context,
+        options=seen.options, checks=seen.checks, tree=tree,
     )  # fmt: skip
 
 
@@ -46,13 +118,14 @@ def _shown_tree(store: Path, base: str) -> tuple[Change, ...]:
     return repository.read_files(base, largest=SHOWN_FILE) + large
 
 
-def list_specs(gig: GigRecord, craft: str) -> tuple[CheckSpec, ...]:
+def _specs(seen: GigRecord, craft: str) -> tuple[CheckSpec, ...]:
     """The craft's checks and the gig's own; one of the same name replaces the craft's."""
-    own = {spec.name: spec for spec in gig.checks}
-    given = {spec.name: spec for spec in get_craft(craft).checks(craft_gig(gig))}
+    own = {spec.name: spec for spec in seen.checks}
+    given = {spec.name: spec for spec in get_craft(craft).checks(craft_gig(seen))}
     return tuple((given | own).values())
 
 
+@lru_cache(maxsize=64)
 def load_terms(glossary: str) -> tuple[Term, ...]:
     """A glossary is a CSV or TSV of source and target terms, one pair a line; `#` begins a comment."""
     lines = [line for line in glossary.splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -61,28 +134,15 @@ def load_terms(glossary: str) -> tuple[Term, ...]:
     return tuple(Term(row[0].strip(), row[1].strip()) for row in rows if len(row) >= 2 and row[0].strip())
 
 
-def check_context(tx: Tx, gig: GigRecord, task: Task) -> CheckContext:
-    """What the checks may know of a task: the craft's part, the client's terms and where its files are."""
-    client = clients.get_client_by_id(tx, gig.client_id)
-    terms = tuple((term.source, term.target) for term in load_terms(client.glossary))
-    return replace(
-        get_craft(task.craft).context(task), terms=terms, client=str(client.id), repository=gig.repository or None
-    )
-
-
-def build_request(
-    tx: Tx, gig: GigRecord, task: TaskRecord, round_: RoundRecord, *, slot: int, mends: AttemptRecord | None,
-    store: Path | None = None,
-) -> Request:  # fmt: skip
+def build_request(tx: Tx, view: View, round_: RoundRecord, *, slot: int, mends: AttemptRecord | None) -> Request:
     """What an agent is asked for a slot of a round; with `mends`, to mend what came of that attempt."""
-    client = clients.get_client_by_id(tx, gig.client_id)
     context = AskContext(
-        terms=load_terms(client.glossary), style=client.style, notes=round_.notes,
+        terms=load_terms(view.client.glossary), style=view.client.style, notes=round_.notes,
         sample=slot - 1 if round_.wanted == "first" else 0,
     )  # fmt: skip
     if mends is not None:
-        context = _with_failure(tx, context, task, mends)
-    return get_craft(task.craft).ask(craft_task(tx, gig, task, store), context)
+        context = _with_failure(tx, context, view.record, mends)
+    return get_craft(view.task.craft).ask(view.task, context)
 
 
 def _with_failure(tx: Tx, context: AskContext, task: TaskRecord, mends: AttemptRecord) -> AskContext:

@@ -30,20 +30,18 @@ def load_question(
     tx: Tx, gig: GigRecord, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False
 ) -> Question:
     content = revisions.get_content(tx, revision)
-    context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
-    context = replace(context, unsafe_no_sandbox=unsafe_no_sandbox)
-    specs = asking.list_specs(gig, task.craft)
-    marks = work.fingerprints(content, specs, context)
-    known = tuple(_known(tx, spec, mark) for spec, mark in zip(specs, marks, strict=True))
-    return Question(content, specs, context, known)
+    view = asking.load_view(tx, gig, task)
+    marks = work.fingerprints(content, view.specs, view.context)
+    known = tuple(_known(tx, spec, mark) for spec, mark in zip(view.specs, marks, strict=True))
+    context = replace(view.context, unsafe_no_sandbox=unsafe_no_sandbox)
+    return Question(content, view.specs, context, known)
 
 
 def is_answered(tx: Tx, gig: GigRecord, task: TaskRecord, revision: RevisionRecord) -> bool:
     """Whether the verdicts of a revision are those of today's checks on it, with what these may know today."""
-    specs = asking.list_specs(gig, task.craft)
-    context = asking.check_context(tx, gig, asking.craft_task(tx, gig, task))
-    marks = work.fingerprints(revisions.get_content(tx, revision.id), specs, context)
-    asked = [(spec.name, spec.required, mark) for spec, mark in zip(specs, marks, strict=True)]
+    view = asking.load_view(tx, gig, task)
+    marks = work.fingerprints(revisions.get_content(tx, revision.id), view.specs, view.context)
+    asked = [(spec.name, spec.required, mark) for spec, mark in zip(view.specs, marks, strict=True)]
     return asked == [(verdict.name, verdict.required, verdict.fingerprint) for verdict in revision.verdicts]
 
 
@@ -63,5 +61,5 @@ def record_verdicts(tx: Tx, task_id: int, revision: int, verdicts: Sequence[Verd
     """In the ledger, with what they mean for which revision the task means."""
     task = tasks.get_task_by_id(tx, task_id)
     revisions.record_verdicts(tx, task, revision, verdicts)
-    if revisions.get_revision_by_id(tx, revision).made_by == "agent":
+    if task.current_id != revision and revisions.get_revision_by_id(tx, revision).made_by == "agent":
         settle_current(tx, task, revision)

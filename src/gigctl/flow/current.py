@@ -7,7 +7,7 @@ from gigctl.ledger import attempts, revisions, tasks
 from gigctl.ledger.store import Tx
 from gigctl.records import RevisionRecord, TaskRecord
 
-__all__ = ["settle_current"]
+__all__ = ["is_passing", "settle_current"]
 
 
 def settle_current(tx: Tx, task: TaskRecord, revision_id: int) -> None:
@@ -31,3 +31,13 @@ def _replaces(tx: Tx, before: RevisionRecord, draft: RevisionRecord) -> bool:
     if attempts.is_one_of_all(tx, draft.id):
         return False
     return passes(draft) and before.assessed and not passes(before)
+
+
+def is_passing(tx: Tx, task: TaskRecord) -> bool | None:
+    """Whether the task's current revision is of its newest input and passes; None where that is not known."""
+    if task.current_id is None:
+        return None
+    revision = revisions.get_revision_by_id(tx, task.current_id)
+    if not revision.assessed or revision.input_n != task.input_n or revision.rejected:
+        return None
+    return passes(revision)

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import signal
+import threading
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 from gigctl.ledger.store import Ledger, Tx
 
-__all__ = ["GRACE_SECONDS", "Pool", "Writer"]
+__all__ = ["AHEAD", "GRACE_SECONDS", "Ahead", "Outlet", "Pool", "Writer"]
 
 Job = TypeVar("Job")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 GRACE_SECONDS = 10.0
 """How long calls in flight may finish after the first Ctrl-C (DESIGN, promise 2)."""
-GROUP_SECONDS = 0.004
-"""How long the first change of a group waits for others: about one commit's own time on a good disk."""
+AHEAD = 16
+"""How many jobs are begun (their intent is on disk) before one of them can be sent: about the rate times the time that
+a commit takes. Each of them is `unknown` when the machine dies; docs/performance.md has the curve."""
+GROUP_SECONDS = 0.02
+"""How long a commit is followed by none: what comes meanwhile is grouped. The first change after a rest waits for
+nobody."""
+SOON_SECONDS = 0.001
+"""How long that one waits, for those that come with it."""
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_Change = tuple[Callable[[Tx], object], asyncio.Future[object]]
+_End = tuple[object, Exception | None]
 
 
 class Writer:
@@ -28,75 +42,102 @@ class Writer:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._waiting: deque[tuple[Callable[[Tx], object], asyncio.Future[object]]] = deque()
+        self._waiting: deque[_Change] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0  # when the last group was on disk, by the loop's clock
 
     async def commit(self, change: Callable[[Tx], Result]) -> Result:
-        """What the change returns, once it is durable. An error of the change undoes it alone."""
+        """What the change returns, once it is durable. An error of the change undoes it alone, for which it may be
+        carried out a second time."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((change, done))  # type: ignore[arg-type]
         if self._timer is None:
-            self._timer = loop.call_later(GROUP_SECONDS, self.flush)
-        # What is being written is not undone by who waits for it going away.
-        return await asyncio.shield(done)
+            wait = max(SOON_SECONDS, self._last + GROUP_SECONDS - loop.time())
+            self._timer = loop.call_later(wait, self.flush)
+        # Whoever waits for it may go away: what is being written is written all the same.
+        return await done
 
     def flush(self) -> None:
         """Commits what waits now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        group, self._waiting = list(self._waiting), deque()
+        group, self._waiting = self._waiting, deque()
         if not group:
             return
-        ends: list[tuple[asyncio.Future[object], object, BaseException | None]] = []
-        try:
-            with self._ledger.writing() as tx:
-                for change, done in group:
-                    try:
-                        with tx.savepoint():
-                            ends.append((done, change(tx), None))
-                    except Exception as error:
-                        if tx.is_spoiled_by(error):
-                            raise
-                        ends.append((done, None, error))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the group is undone, and each caller is told
-            ends = [(done, None, error) for _, done in group]
-        for done, result, failure in ends:
+        ends = self._write(group)
+        self._last = time.monotonic()
+        for (_, done), (result, failure) in zip(group, ends, strict=True):
+            if done.done():
+                continue  # cancelled: nobody waits
             if failure is None:
                 done.set_result(result)
             else:
                 done.set_exception(failure)
-                done.exception()  # seen: asyncio would print it where who waited has gone away
+
+    def _write(self, group: Collection[_Change]) -> list[_End]:
+        """In one transaction, what became of each. A savepoint a change costs a tenth of a batch's time, and a change
+        that fails ends its run: so there is none until one fails, when all is undone and done again."""
+        try:
+            with self._ledger.writing() as tx:
+                return [(change(tx), None) for change, _ in group]
+        except Exception as error:  # noqa: BLE001  # told to the one that it is of, or to all
+            if len(group) == 1:
+                return [(None, error)]
+        return self._write_apart(group)
+
+    def _write_apart(self, group: Collection[_Change]) -> list[_End]:
+        ends: list[_End] = []
+        try:
+            with self._ledger.writing() as tx:
+                for change, _ in group:
+                    try:
+                        with tx.savepoint():
+                            ends.append((change(tx), None))
+                    except Exception as error:
+                        if tx.is_spoiled_by(error):
+                            raise
+                        ends.append((None, error))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the group is undone, and each caller is told
+            return [(None, error)] * len(group)
+        return ends
 
 
 class Pool(Generic[Job]):
-    """Runs `work(job)` for streams of jobs, so many at once of each, so that a slow stream holds up no other. The first
-    stop lets work finish, the second does not. `told` hears of the first."""
+    """Runs `work(job)` for streams of jobs, `size` and some `ahead` of each, so that a slow stream holds up no other.
+    The first stop lets work finish, the second does not. `told` hears of the first."""
 
     def __init__(
-        self, size: int, work: Callable[[Job], Awaitable[None]], told: Callable[[], None], grace: float = GRACE_SECONDS
-    ) -> None:
-        self._size = size
+        self, size: int, work: Callable[[Job], Awaitable[None]], told: Callable[[], None], grace: float = GRACE_SECONDS,
+        ahead: int = AHEAD,
+    ) -> None:  # fmt: skip
+        self._size = size + ahead
         self._work = work
         self._told = told
         self._grace = grace
+        self._feeders: list[asyncio.Task[None]] = []
         self._workers: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self.stopping = asyncio.Event()
         self.interrupted = False
         self.abandoned = False
 
-    async def run(self, streams: Iterable[Iterable[Job]]) -> None:
-        """Until the jobs are done, or stopped. Raises what a worker raised."""
+    async def run(self, streams: Iterable[AsyncIterator[Job]]) -> None:
+        """Until the jobs are done, or stopped. Raises what a stream or a worker raised."""
         loop = asyncio.get_running_loop()
+        self._feeders, self._workers = [], []
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.stop)
         try:
-            shared = [iter(stream) for stream in streams]
-            self._workers = [asyncio.create_task(self._worker(each)) for each in shared for _ in range(self._size)]
+            for stream in streams:
+                # Held at one: a job that waits here is in no worker's hands, so that a stop need not put it back.
+                jobs: asyncio.Queue[Job | None] = asyncio.Queue(1)
+                workers = [asyncio.create_task(self._worker(jobs)) for _ in range(self._size)]
+                self._feeders.append(asyncio.create_task(self._feed(stream, jobs)))
+                self._workers += workers
             if self._workers:
-                await asyncio.wait(self._workers)
+                await asyncio.wait([*self._feeders, *self._workers])
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
@@ -109,27 +150,65 @@ class Pool(Generic[Job]):
             self._abandon()
             return
         self.interrupted = True
-        self.stopping.set()
-        asyncio.get_running_loop().call_later(self._grace, self._abandon)
+        self._begin_nothing_more()
         self._told()
+
+    def _begin_nothing_more(self) -> None:
+        """A stream may wait for long, for a pipe that nobody writes to: nobody waits for it."""
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        for feeder in self._feeders:
+            feeder.cancel()
+        asyncio.get_running_loop().call_later(self._grace, self._abandon)
 
     def _abandon(self) -> None:
         self.abandoned = True
-        for worker in self._workers:
+        for worker in (*self._feeders, *self._workers):
             worker.cancel()
 
-    async def _worker(self, stream: Iterable[Job]) -> None:
+    async def _feed(self, stream: AsyncIterator[Job], jobs: asyncio.Queue[Job | None]) -> None:
+        """Hands the stream's jobs on, and at its end, or when the pool is stopped, sends the workers home."""
+        with self._kept():
+            try:
+                async for job in stream:
+                    await jobs.put(job)
+            except asyncio.CancelledError:
+                if self.abandoned:
+                    raise
+            finally:
+                await self._send_home(jobs)
+
+    async def _send_home(self, jobs: asyncio.Queue[Job | None]) -> None:
+        """The stream's end, which each worker hands on; a stop that comes now must not keep it from them."""
+        while True:
+            try:
+                await jobs.put(None)
+            except asyncio.CancelledError:
+                if self.abandoned:
+                    raise
+            else:
+                return
+
+    async def _worker(self, jobs: asyncio.Queue[Job | None]) -> None:
+        with self._kept():
+            while (job := await jobs.get()) is not None:
+                if not self.stopping.is_set():
+                    with self._kept():  # who failed goes on taking jobs, undone: nobody must wait for a place
+                        await self._work(job)
+            jobs.put_nowait(None)
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """What goes wrong is kept for `run`, which raises it, and ends everybody's work."""
         try:
-            for job in stream:
-                if self.stopping.is_set():
-                    return
-                await self._work(job)
+            yield
         except asyncio.CancelledError:
             if not self.abandoned:
                 raise
-        except Exception as error:  # noqa: BLE001  # kept for `run`, which raises it
+        except Exception as error:  # noqa: BLE001  # raised by `run`
             self._failure = self._failure or error
-            self.stopping.set()
+            self._begin_nothing_more()
 
     async def together(self, works: Iterable[Awaitable[Result]]) -> list[Result]:
         """What several pieces of one job return, done at once; they are abandoned with it."""
@@ -142,3 +221,99 @@ class Pool(Generic[Job]):
                 await self.stopping.wait()
         except TimeoutError:
             pass
+
+
+class Ahead(Generic[Item]):
+    """A blocking iterator, read ahead in a thread of its own: `groups` yields what has come so far, as it comes.
+
+    The thread is nobody's to wait for: a program that ends while it hangs in a read ends all the same. `count` are the
+    items that were read, all of them once it has `ended`.
+    """
+
+    def __init__(self, items: Iterator[Item], most: int) -> None:
+        self._items = items
+        self._most = most
+        self._read: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._failure: Exception | None = None
+        self.count = 0
+        self.ended = False
+
+    async def groups(self, largest: int) -> AsyncIterator[list[Item]]:
+        """Lists of at most `largest` items, none empty. Raises what the iterator raised, after what it brought."""
+        loop, come = asyncio.get_running_loop(), asyncio.Event()
+        threading.Thread(target=self._run, args=(loop, come), daemon=True).start()
+        while True:
+            await come.wait()
+            with self._changed:
+                group = [self._read.popleft() for _ in range(min(largest, len(self._read)))]
+                ended = self.ended
+                if not self._read and not ended:
+                    come.clear()
+                self._changed.notify()
+            if group:
+                yield group
+            elif ended:
+                if self._failure is not None:
+                    raise self._failure
+                return
+
+    def _run(self, loop: asyncio.AbstractEventLoop, come: asyncio.Event) -> None:
+        try:
+            for item in self._items:
+                with self._changed:
+                    self._changed.wait_for(lambda: len(self._read) < self._most)
+                    self._read.append(item)
+                    self.count += 1
+                    first = len(self._read) == 1
+                if first:
+                    loop.call_soon_threadsafe(come.set)
+        except Exception as error:  # noqa: BLE001  # the reader raises it
+            self._failure = error
+        with self._changed:
+            self.ended = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(come.set)
+
+
+class Outlet(Generic[Item]):
+    """Hands items to a blocking `write` in a thread of its own, in order, so that who reads slowly holds up no call.
+
+    `pending` are those that nobody took yet: who brings more waits for them to be few. What `write` raised is raised by
+    the next `put`, or by the end of the block.
+    """
+
+    def __init__(self, write: Callable[[Item], None]) -> None:
+        self._write = write
+        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def pending(self) -> int:
+        return self._items.qsize()
+
+    def put(self, item: Item) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._items.put(item)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._items.put(None)
+        self._thread.join()
+        if self._failure is not None and error is None:
+            raise self._failure
+
+    def _run(self) -> None:
+        while (item := self._items.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._write(item)
+                except Exception as error:  # noqa: BLE001  # raised where the next one is put
+                    self._failure = error

@@ -9,38 +9,59 @@ from gigctl.flow.facts import Situation
 from gigctl.flow.steps import YOURS, Done, Review, Step, Wait
 from gigctl.ledger import attempts, revisions, rounds, tasks
 from gigctl.ledger.store import Tx
-from gigctl.model import Verdict
-from gigctl.records import TaskRecord
+from gigctl.model import Content, Usage, Verdict
+from gigctl.records import TaskRecord, TaskState
 
-__all__ = ["Rested", "codes_of", "find_reason", "put_to_rest"]
+__all__ = ["Made", "Rested", "codes_of", "find_reason", "put_to_rest", "write_rest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A draft as it came: `number` is its revision's, `cost` in picodollars."""
+
+    content: Content
+    number: int
+    agent: str
+    usage: Usage | None
+    seconds: float
+    cost: int
+    cached: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """A task on which a run has nothing more to do: what it waits for, and what a person should know of it."""
+    """A task on which a run has nothing more to do: what it waits for, and what a person should know of it. `made` is
+    the draft that this run made of it, where its first call brought one that needs nothing more."""
 
     ref: str
     end: Step
     verdicts: tuple[Verdict, ...] = ()
     reason: str = ""
     spent: int = 0
+    task: int = 0
+    made: Made | None = None
 
 
 def put_to_rest(tx: Tx, task: TaskRecord, end: Step, run: int) -> tuple[int, tuple[Verdict, ...]]:
     """The state in which the task waits; what it cost so far, and what its current revision's checks said."""
-    rounds.release_slots(tx, task.id, run)
-    now = tasks.get_task_by_id(tx, task.id)
-    elsewhere = isinstance(end, Wait) and end.why in ("blocked", "leased")
-    if now.state in ("ready", "review", "failed") and not elsewhere:
-        # A draft is there to be looked at, though the round may go on: `run` asks `next_steps`, not the state.
-        if isinstance(end, Review) or now.current_id is not None:
-            tasks.set_state(tx, task.id, "review")
-        elif isinstance(end, Done) and end.why == "failed":
-            tasks.set_state(tx, task.id, "failed")
+    now = tasks.find_standing(tx, task.id)
+    write_rest(tx, task.id, now.state, now.current, end, run)
     # What is told is what this round made, though a person's own text may stay what the task means.
-    told = revisions.find_last_draft(tx, task.id) or now.current_id
+    told = revisions.find_last_draft(tx, task.id) or now.current
     verdicts = revisions.list_verdicts(tx, told) if told is not None else None
     return attempts.cost_of_task(tx, task.id), verdicts or ()
+
+
+def write_rest(tx: Tx, task: int, state: TaskState, current: int | None, end: Step, run: int) -> None:
+    """Lets the slots go and writes the state in which a task waits; `state` and `current` are what it has now."""
+    rounds.release_slots(tx, task, run)
+    elsewhere = isinstance(end, Wait) and end.why in ("blocked", "leased")
+    if state in ("ready", "review", "failed") and not elsewhere:
+        # A draft is there to be looked at, though the round may go on: `run` asks `next_steps`, not the state.
+        if isinstance(end, Review) or current is not None:
+            tasks.set_state(tx, task, "review")
+        elif isinstance(end, Done) and end.why == "failed":
+            tasks.set_state(tx, task, "failed")
 
 
 def codes_of(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:

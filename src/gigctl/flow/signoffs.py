@@ -45,7 +45,7 @@ def load_signed(tx: Tx, task: TaskRecord) -> Signed:
 def _compare(tx: Tx, task: TaskRecord, decision: DecisionRecord, content: Content) -> None:
     if decision.signed_revision != content.sha256:
         raise LedgerError(f"{task.ref} is not what was signed: its bytes are others", "gigctl ledger verify")
-    newest = tasks.get_input(tx, task.id, task.input_n).sha256
+    newest = tasks.hash_input(tx, task.id, task.input_n)
     if not decision.signed_input == task.input_hash == newest:
         raise LedgerError(f"{task.ref} was signed for another version of its source", f"gigctl reopen {task.ref}")
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gigctl.agents.base import Agent
-from gigctl.checks.base import fingerprint, verdict
-from gigctl.checks.registry import get_check
+from gigctl.checks.base import context_sha256, fingerprint, verdict
+from gigctl.checks.registry import OUTSIDE, get_check
 from gigctl.model import CheckContext, CheckSpec, Content, Draft, Request, Verdict
 from gigctl.system.git.folder import check_out, collect_folder
 from gigctl.system.git.store import Store
 
-__all__ = ["assess", "attempt", "fingerprints"]
+__all__ = ["assess", "attempt", "fingerprints", "runs_here"]
 
 
 async def attempt(request: Request, agent: Agent, *, store: Path | None = None, base: str | None = None) -> Draft:
@@ -40,20 +40,20 @@ async def attempt(request: Request, agent: Agent, *, store: Path | None = None, 
 
 
 def _timed(draft: Draft, begun: float) -> Draft:
-    return replace(draft, seconds=time.monotonic() - begun)
+    """An agent that timed the call itself knows better."""
+    return draft if draft.seconds else replace(draft, seconds=time.monotonic() - begun)
 
 
 def fingerprints(content: Content, specs: Sequence[CheckSpec], context: CheckContext) -> list[str]:
     """Of each check on the content: the hash of all that its verdict depends on."""
-    sha = content.sha256
-    return [fingerprint(spec, get_check(spec.check).VERSION, sha, context) for spec in specs]
+    sha, known = content.sha256, context_sha256(context)
+    return [fingerprint(spec, get_check(spec.check).VERSION, sha, known) for spec in specs]
 
 
 async def assess(
     content: Content, specs: Sequence[CheckSpec], context: CheckContext, *, store: Path | None = None
 ) -> list[Verdict]:
     """A verdict a check, in order. One copy of the tree serves all the checks that want one."""
-    sha = content.sha256
     if any(get_check(spec.check).NEEDS_TREE for spec in specs) and store is not None and context.tree is None:
         with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
             folder = Path(name) / "tree"
@@ -61,10 +61,16 @@ async def assess(
             repository = Store.open(store)
             check_out(repository, repository.tree_of(content), folder, every_link=True)
             return await assess(content, specs, replace(context, tree=str(folder)), store=store)
-    return [await _verdict(spec, content, sha, context) for spec in specs]
+    marks = fingerprints(content, specs, context)
+    return [await _verdict(spec, content, context, mark) for spec, mark in zip(specs, marks, strict=True)]
 
 
-async def _verdict(spec: CheckSpec, content: Content, sha: str, context: CheckContext) -> Verdict:
+def runs_here(specs: Sequence[CheckSpec]) -> bool:
+    """Whether all of them are pure and quick, so that they are run in between, where the answer arrives."""
+    return not any(spec.check in OUTSIDE for spec in specs)
+
+
+async def _verdict(spec: CheckSpec, content: Content, context: CheckContext, mark: str) -> Verdict:
     check = get_check(spec.check)
     begun = time.monotonic()
     try:
@@ -72,5 +78,4 @@ async def _verdict(spec: CheckSpec, content: Content, sha: str, context: CheckCo
     except RecursionError:
         found = verdict(spec.check, "error", "the content is nested too deeply to be read")
     seconds = time.monotonic() - begun
-    mark = fingerprint(spec, check.VERSION, sha, context)
-    return replace(found, name=spec.name, required=spec.required, seconds=seconds, fingerprint=mark)
+    return Verdict(spec.name, found.outcome, found.evidence, spec.required, seconds, mark, found.unsandboxed)

@@ -10,10 +10,11 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TextIO
 
 from gigctl.errors import ConfigError, UsageError
 
-__all__ = ["PRIVATE", "new_file", "new_folder", "read_capped", "why_unsafe", "within", "write_atomic"]
+__all__ = ["PRIVATE", "new_file", "new_folder", "read_capped", "replacing", "why_unsafe", "within", "write_atomic"]
 
 PRIVATE = 0o600
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -30,6 +31,33 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     with telling_disk_errors(target):
         temporary = _write_beside(target, data, _mode_for(target) if mode is None else mode)
         try:
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(target.parent)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A text file that is written bit by bit, and takes its name, in place of the old one, at the block's end.
+
+    After any error the old one stays. Raises ConfigError where the disk is full or may not be written, UsageError where
+    something else than a file has the name: root would put a file in the place of a device.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{path} is there, and is no file")
+    with telling_disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                os.fchmod(file.fileno(), _mode_for(target))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -19,9 +19,10 @@ import pytest
 from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, RunOptions
-from gigctl.flow.run import _open, carry_out, plan_run
+from gigctl.flow.planning import open_planned
+from gigctl.flow.run import carry_out, plan_run
 from gigctl.flow.showing import find_sheet
-from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait, next_steps
+from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait
 from gigctl.insight.queue import list_queue
 from gigctl.ledger import clients, limits, rounds, tasks
 from gigctl.ledger.runs import Run
@@ -114,7 +115,8 @@ def test_never_sent_is_released_and_left_for_later(tmp_path: Path) -> None:
         assert (task_of(desk, f"{gig}.1").state, money(desk)[gig]) == ("ready", (0, 0))
         assert len(attempts_of(desk, f"{gig}.1")) == TRIES
         run(desk, gig)
-        assert len(attempts_of(desk, f"{gig}.1")) == 2 * TRIES
+        # The next run asks again, until the breaker says that nobody is there.
+        assert TRIES < len(attempts_of(desk, f"{gig}.1")) <= 2 * TRIES
 
 
 @pytest.mark.parametrize(
@@ -372,7 +374,7 @@ def test_an_unknown_price_fits_under_no_cap(tmp_path: Path, server: LLMServer) -
         assert (code(result), server.count) == (5, 0)
         assert "price is unknown" in str(result.failure)
         assert code(run(desk, gig)[0]) == 0
-        budgeted = add_texts(desk, budget="100")
+        budgeted = add_texts(desk, about=" Soon.", budget="100")
         assert (code(run(desk, budgeted)[0]), server.count) == (5, 1)
 
 
@@ -460,7 +462,7 @@ def _lease(desk: Desk, gig: str, other: Run, tasks: int = 99) -> None:
     planned = plan_run(desk, [gig], chosen, ("a",)).tasks
     with desk.ledger.writing() as tx:
         for each in planned[:tasks]:
-            _open(tx, each, chosen)
+            open_planned(tx, each, chosen)
             round_ = rounds.find_open_round(tx, each.task.id)
             assert round_ is not None
             assert rounds.claim_slot(tx, round_.slots[0], other.id)
@@ -495,14 +497,14 @@ def test_a_step_that_another_run_overtook_is_not_taken(desk: Desk, server: LLMSe
     with Run(desk.ledger) as late:
         collector = Collector(desk, late, RunOptions(waits=QUICK), lambda _: None)
         situation = collector._look(task)
-        step = next_steps(situation.task_facts, situation.round_facts)[0]
+        step = collector._steps(situation)[0]
         assert isinstance(step, Attempt)
         run(desk, gig)
         before = server.count
 
-        async def take() -> str:
+        async def take() -> object:
             async with collector._stack:
-                return await collector._attempt(situation, step)
+                return await collector._begin(situation, step)
 
         assert asyncio.run(take()) == ""
     assert server.count == before
@@ -591,7 +593,7 @@ def test_the_second_stop_abandons_them(desk: Desk, server: LLMServer) -> None:
     killer.join()
     assert (code(result), time.monotonic() - began < 2) == (130, True)
     ends = Counter(outcome for n in range(1, 5) for _, outcome in outcomes(desk, f"{gig}.{n}"))
-    assert ends == {"unknown": 2}
+    assert ends == {"unknown": 2, "unsent": 2}
     assert money(desk)[gig][1] == 0
     server.script = lambda asked: FINE
     again, _ = run(desk, gig)

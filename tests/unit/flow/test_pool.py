@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -147,14 +147,19 @@ class Day:
 
     def __init__(self, *streams: Iterable[Job], size: int = 1, grace: float = 30.0) -> None:
         self.told = 0
-        self.pool: Pool[Job] = Pool(size, lambda job: job(), self._tell, grace)
+        self.pool: Pool[Job] = Pool(size, lambda job: job(), self._tell, grace, ahead=0)
         self.streams = streams
 
     def _tell(self) -> None:
         self.told += 1
 
     def live(self) -> None:
-        asyncio.run(asyncio.wait_for(self.pool.run(self.streams), 20))
+        asyncio.run(asyncio.wait_for(self.pool.run(map(_each, self.streams)), 20))
+
+
+async def _each(jobs: Iterable[Job]) -> AsyncIterator[Job]:
+    for job in jobs:
+        yield job
 
 
 async def _nothing() -> None:
@@ -202,7 +207,7 @@ def test_what_a_worker_raised_is_raised_after_the_others_have_finished() -> None
     done: list[str] = []
 
     async def broken() -> None:
-        await asyncio.sleep(0)  # so that the other has begun
+        await asyncio.sleep(0.01)  # so that the other has begun
         raise RuntimeError("first")
 
     async def in_flight() -> None:
