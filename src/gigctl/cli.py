@@ -43,6 +43,8 @@ HEADINGS: dict[str, dict[str, Entry]] = {
     },
     "Have it done": {
         "run": Entry("run", "Draft, check and repair what is ready."),
+        "do": Entry("do", "One small job, as a filter."),
+        "batch": Entry("batch", "The jobs of a file, an answer a line."),
     },
     "Decide": {
         "queue": Entry("queue", "What wants a human, most urgent first, and why."),

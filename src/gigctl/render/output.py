@@ -5,12 +5,13 @@ stdout is the result; progress, warnings and the next command are stderr's. Noth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -108,6 +109,29 @@ class Output:
         self.write(_json_text(item) + "\n")
         self.stdout.flush()
 
+    @contextlib.contextmanager
+    def streaming(self, kind: str) -> Iterator[Callable[[Item, str | None], None]]:
+        """Takes items one after the other: a line each, seen at once; under `--json` one document that grows, under
+        `--quiet` the references that come with them. Nothing is kept."""
+        if self.quiet and not self.machine:
+            yield lambda item, ref: self.write(f"{ref}\n") if ref else None
+        elif not self.json:
+            yield lambda item, ref: self.line(item)
+        else:
+            comma = ""
+
+            def add(item: Item, ref: str | None) -> None:
+                nonlocal comma
+                self.write(comma + _json_text(item))
+                comma = ", "
+
+            head = _json_text({"schemaVersion": SCHEMA_VERSION, "kind": kind, "items": []})
+            self.write(head[:-2])
+            try:
+                yield add
+            finally:
+                self.write("]}\n")
+
     def raw(self, data: bytes) -> None:
         """A model's or client's text as it is kept: the bytes in a pipe, displayed on a terminal."""
         if self.terminal.is_tty:
@@ -136,6 +160,10 @@ class Output:
         self.stdout.flush()
         proc.page(argv, [text.encode("utf-8", "backslashreplace")], env={"LESS": "FRX", **self.environment, **_PAGER})
 
+    def json_text(self, value: Any) -> str:
+        """JSON on one line, as every answer is written."""
+        return _json_text(value)
+
     def write(self, text: str) -> None:
         """The one door to stdout."""
         self.stdout.write(_encodable(text, self.stdout))
@@ -147,6 +175,10 @@ class Output:
         document."""
         if not self.quiet and not (self.machine and not self.error_terminal.is_tty):
             self._error_line(self.error_terminal.folded(text))
+
+    def tell(self, item: Item) -> None:
+        """A document on stderr, for a program that asked for it there."""
+        self._error_line(_json_text(item))
 
     def warn(self, text: str) -> None:
         """Said whatever is asked for; to a program as a document of its own, so that each line of stderr is one."""

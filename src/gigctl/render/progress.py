@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gigctl.render.display import cell_width, fit
-from gigctl.render.figures import render_seconds, render_size, render_usd
+from gigctl.render.figures import json_usd, render_seconds, render_size, render_usd
 
 if TYPE_CHECKING:
     from gigctl.render.output import Output
@@ -18,12 +18,13 @@ __all__ = ["ByteProgress", "Progress", "State", "progress_text"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds between plain lines: 5, then 10, 20 … so that a night's log has dozens of lines, not thousands."""
+_JSON_PAUSE = 1.0
 _BAR = 25
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Counts of tasks. `cost` is in picodollars, None where unknown."""
+    """Counts of tasks. `cost` is in picodollars, None where unknown; `p50` and `p95` are seconds that a call takes."""
 
     total: int
     done: int = 0
@@ -31,6 +32,8 @@ class State:
     need_you: int = 0
     failed: int = 0
     cost: int | None = 0
+    p50: float | None = None
+    p95: float | None = None
 
 
 def progress_text(state: State, seconds: float, *, ended: bool = False) -> str:
@@ -48,22 +51,39 @@ def progress_text(state: State, seconds: float, *, ended: bool = False) -> str:
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min")
         if state.total > state.done:
             parts.append(f"{render_seconds((state.total - state.done) / rate)} left")
+    if state.p50 is not None and state.p95 is not None:
+        parts.append(f"p50 {render_seconds(state.p50)}  p95 {render_seconds(state.p95)}")
     return "  ".join(parts)
+
+
+def json_progress(state: State, seconds: float, *, ended: bool = False) -> dict[str, Any]:
+    """What a script may want to know of work under way; `left` is a forecast in seconds."""
+    rate = state.done / seconds if seconds > 0 else 0.0
+    left = (state.total - state.done) / rate if rate and state.total > state.done else None
+    return {
+        "progress": {
+            "total": state.total, "done": state.done, "passed": state.passed, "needYou": state.need_you,
+            "failed": state.failed, "cost": json_usd(state.cost), "seconds": round(seconds, 3),
+            "rate": round(rate, 3), "p50": state.p50, "p95": state.p95,
+            "left": None if left is None else round(left, 3), "ended": ended,
+        }
+    }  # fmt: skip
 
 
 class Progress:
     """A context manager around work; `show` may be called for every task."""
 
-    def __init__(self, out: Output, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._clock = out, clock
+    def __init__(self, out: Output, total: int, form: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._clock, self._json = out, clock, form == "json"
         self._started = self._said = clock()
-        self._pause = _FIRST_PAUSE
         self._state = State(total)
         self._live: Any = None
-        self._silent = out.no_progress or out.quiet
+        self._silent = (out.no_progress or out.quiet) and not self._json
+        self._pause = _JSON_PAUSE if self._json else _FIRST_PAUSE
 
     def __enter__(self) -> Self:
-        if not self._silent and self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb":
+        paints = self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb"
+        if paints and not self._silent and not self._json:
             self._live = _live_line(self._out, self._line)
             self._live.start()
         return self
@@ -74,15 +94,22 @@ class Progress:
         if self._live is not None:
             self._live.stop()
         if not self._silent:
-            self._out.say(self._line(ended=True))
+            self._say(ended=True)
 
     def show(self, state: State) -> None:
         """What is now so. A terminal repaints at its own pace; elsewhere a line at most every few seconds."""
         self._state = state
         now = self._clock()
         if self._live is None and not self._silent and now - self._said >= self._pause and state.done < state.total:
-            self._said, self._pause = now, min(self._pause * 2, _LONGEST_PAUSE)
-            self._out.say(self._line())
+            self._said = now
+            self._pause = self._pause if self._json else min(self._pause * 2, _LONGEST_PAUSE)
+            self._say()
+
+    def _say(self, *, ended: bool = False) -> None:
+        if self._json:
+            self._out.tell(json_progress(self._state, self._clock() - self._started, ended=ended))
+        else:
+            self._out.say(self._line(ended=ended))
 
     def _line(self, *, ended: bool = False) -> str:
         """As much as the terminal's width takes: first the counts, the bar last of all."""

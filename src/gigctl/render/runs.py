@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gigctl.errors import WaitsForHuman
+from gigctl.errors import GateError, WaitsForHuman
 from gigctl.flow.dispatch import Rested
+from gigctl.flow.doing import Answer
+from gigctl.flow.pool import GRACE_SECONDS
 from gigctl.flow.run import Plan, RunResult
 from gigctl.flow.steps import YOURS, Done, Review, Wait
 from gigctl.render.display import display_line
@@ -13,8 +15,9 @@ from gigctl.render.figures import json_usd, render_count, render_usd
 from gigctl.render.progress import State
 from gigctl.render.tasks import json_check
 
-__all__ = ["json_rested", "render_ends", "render_plan", "state_of"]
+__all__ = ["STOPPING", "json_rested", "render_ends", "render_plan", "state_of"]
 
+STOPPING = f"stopping: calls in flight have {GRACE_SECONDS:.0f} s to finish; once more abandons them"
 SHOWN = 20
 """Tasks that want a person are listed up to so many; the queue has them all."""
 
@@ -31,7 +34,9 @@ def render_plan(plan: Plan) -> str:
 
 
 def state_of(result: RunResult) -> State:
-    return State(result.total, result.done, result.passed, result.need_you, result.failed, result.spent)
+    calls = sorted(result.seconds)
+    p50, p95 = (round(calls[len(calls) * share // 100], 3) if calls else None for share in (50, 95))
+    return State(result.total, result.done, result.passed, result.need_you, result.failed, result.spent, p50, p95)
 
 
 def why(end: Rested) -> str:
@@ -84,4 +89,23 @@ def json_rested(end: Rested) -> dict[str, Any]:
     return {
         "ref": end.ref, "state": kind, "reason": why(end), "cost": json_usd(end.spent),
         "checks": [json_check(verdict) for verdict in end.verdicts],
+    }  # fmt: skip
+
+
+def render_done(done: Answer) -> str:
+    """What a `do` came to, and that nobody signed it: `draft, unsigned: me-0.5@1  0.00 USD`."""
+    refs = [end.ref for end in done.ends]
+    named = refs[0] if len(refs) == 1 else f"{refs[0]} … {refs[-1]}" if refs else "nothing to do"
+    return f"draft, unsigned: {named}  {render_usd(done.result.spent)}"
+
+
+def json_done(done: Answer) -> dict[str, Any]:
+    """The answer and how it came about; a text that is no UTF-8 has U+FFFD in the place of what is none."""
+    result = done.result
+    return {
+        "refs": [end.ref for end in done.ends],
+        "status": "ok" if not result.codes else "failed check" if result.codes == {GateError.exit_code} else "failed",
+        "output": None if done.answer is None else done.answer.decode("utf-8", "replace"),
+        "reasons": [{"ref": end.ref, "reason": why(end)} for end in result.wants], "cost": json_usd(result.spent),
+        "checks": [json_check(verdict) for end in done.ends for verdict in end.verdicts], "signed": False,
     }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from gigctl.insight.queue import REWORDED, QueueItem
 from gigctl.insight.sheet import TaskSheet
-from gigctl.model import Verdict
+from gigctl.model import Usage, Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
 from gigctl.render.display import display, display_line
 from gigctl.render.figures import json_usd, render_count, render_due, render_seconds, render_usd
@@ -19,6 +19,7 @@ __all__ = [
     "json_queue",
     "json_revision",
     "json_task",
+    "json_tokens",
     "render_aside",
     "render_call",
     "render_checks",
@@ -48,10 +49,14 @@ def json_revision(revision: RevisionRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def json_tokens(usage: Usage | None) -> dict[str, int] | None:
+    return None if usage is None else {"input": usage.input, "output": usage.output, "cached": usage.cached}
+
+
 def json_attempt(attempt: AttemptRecord) -> dict[str, Any]:
     tokens = None
     if attempt.tokens_in is not None:
-        tokens = {"input": attempt.tokens_in, "output": attempt.tokens_out or 0, "cached": attempt.tokens_cached or 0}
+        tokens = json_tokens(Usage(attempt.tokens_in, attempt.tokens_out or 0, attempt.tokens_cached or 0))
     return {
         "agent": attempt.agent, "model": attempt.model or None, "outcome": attempt.outcome or "in flight",
         "cost": json_usd(attempt.cost), "reserved": json_usd(attempt.reserved), "tokens": tokens,
