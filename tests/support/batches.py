@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from typing import Any
 from gigctl.errors import worst_exit_code
 from gigctl.flow.batch import BatchOptions, carry_out_batch, open_batch
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import RunOptions
 from gigctl.flow.jobs import check_columns, load_asked
 from gigctl.flow.results import Line
 from gigctl.flow.rows import read_rows
 from gigctl.flow.run import RunResult
+from gigctl.flow.runoptions import RunOptions
 from gigctl.ledger.verify import check_ledger
 from support.desks import QUICK
 
@@ -67,10 +68,11 @@ def as_lines(rows: Iterable[Mapping[str, Any] | str]) -> bytes:
 def batch(
     desk: Desk, rows: Iterable[Mapping[str, Any] | str] | bytes, *, agents: str = "a", name: str = "jobs.jsonl",
     client: str = "", gig: str = "", ordered: bool = False, prune: bool = False, limit: int | None = None,
-    csv: bool = False, craft: str = "writing", **said: Any,
+    csv: bool = False, craft: str = "writing", apart: float = 0.0, **said: Any,
 ) -> Batched:  # fmt: skip
-    """What `gigctl batch FILE -a AGENTS` does. `said` are the run's options and what is asked of every row. Whatever
-    happens, each row has an answer and the ledger is whole."""
+    """What `gigctl batch FILE -a AGENTS` does. `said` are the run's options and what is asked of every row. `apart`:
+    the rows come one by one, so many seconds apart. Whatever happens, each row has an answer and the ledger is
+    whole."""
     data = rows if isinstance(rows, bytes) else as_lines(rows)
     path = Path(desk.paths.data) / name
     blank: dict[str, Any] = {"brief": "", "source_language": "", "target": "", "options": [], "checks": []}
@@ -80,7 +82,12 @@ def batch(
     chosen: dict[str, Any] = {"jobs": 4, "waits": QUICK, **{k: v for k, v in said.items() if k in RUN}}
     run = RunOptions(agents=tuple(agents.split(",")), **chosen)
     file = io.BytesIO(data)
-    found = read_rows(lambda: file.read(1 << 16), name, size=len(data))
+
+    def read() -> bytes:
+        time.sleep(apart)
+        return file.readline() if apart else file.read(1 << 16)
+
+    found = read_rows(read, name, size=len(data))
     check_columns(found.head, asked)
     opened = open_batch(desk, asked, wanted, run, ("a",))
     lines: list[Line] = []

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import Rested, RunOptions, Waits
 from gigctl.flow.gigfile import TaskWish, Wish
 from gigctl.flow.intake import add_gig
+from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult, carry_out, plan_run
+from gigctl.flow.runoptions import RunOptions, Waits
 from gigctl.ledger import attempts, clients, tasks
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import AgentEntry, Reference

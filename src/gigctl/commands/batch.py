@@ -16,9 +16,9 @@ from gigctl.commands.running import Again, Limits, ProgressForm, check_progress,
 from gigctl.errors import GateError, UsageError, worst_exit_code
 from gigctl.flow.batch import Batch, BatchOptions, carry_out_batch, open_batch
 from gigctl.flow.desk import Desk, open_desk
-from gigctl.flow.dispatch import RunOptions
 from gigctl.flow.jobs import Asked, check_columns
 from gigctl.flow.rows import Rows, read_rows
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.surveying import Survey, survey
 from gigctl.render.output import Output
 from gigctl.render.surveys import json_survey, render_survey

@@ -10,8 +10,9 @@ from gigctl.commands.options import Yes, command, filtered_references, reference
 from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, run_options
 from gigctl.errors import UsageError, worst_exit_code
 from gigctl.flow.desk import Desk, open_desk
-from gigctl.flow.dispatch import Rested
-from gigctl.flow.run import Plan, RunOptions, RunResult, carry_out, plan_run
+from gigctl.flow.resting import Rested
+from gigctl.flow.run import Plan, RunResult, carry_out, plan_run
+from gigctl.flow.runoptions import RunOptions
 from gigctl.render.agents import render_overspent
 from gigctl.render.output import Output
 from gigctl.render.runs import STOPPING, json_rested, render_ends, render_plan, state_of

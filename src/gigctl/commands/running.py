@@ -10,8 +10,8 @@ import typer
 from gigctl.config import load_settings
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import RunOptions
 from gigctl.flow.run import resolve_default
+from gigctl.flow.runoptions import RunOptions
 from gigctl.values import parse_usd
 
 __all__ = ["Again", "Limits", "ProgressForm", "check_progress", "run_options"]

@@ -18,13 +18,15 @@ from gigctl.flow.asking import view_of_new
 from gigctl.flow.current import is_passing
 from gigctl.flow.dependents import void
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import Collector, Fresh, Opened, Opening, Rested, RunOptions
+from gigctl.flow.dispatch import Collector, Fresh, Opened, Opening
 from gigctl.flow.jobs import Asked, BadJob, Job, get_id, make_job
 from gigctl.flow.planning import Planned, open_new, open_planned, plan_task
 from gigctl.flow.pool import Ahead, Outlet
+from gigctl.flow.resting import Rested
 from gigctl.flow.results import Line, line_of, line_of_made, load_line
 from gigctl.flow.rows import BadRow, Row, Rows
 from gigctl.flow.run import RunResult, finish_result
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import Review, Wait
 from gigctl.ledger import clients, gigs, jobs, runs, tasks
 from gigctl.ledger.store import Tx
@@ -210,7 +212,7 @@ class _Work:
         """The row that all wait for, where another run has it: that one is looked at again when all others are done,
         which would be never. It gets its line as it stands."""
         found = next((item for item in self.places.items() if item[1].n == self.next_out), None)
-        if found is None or found[0] not in (self.collector._elsewhere or ()):
+        if found is None or not self.collector.is_put_off(found[0]):
             return
         id_, place = found
         del self.places[id_]
@@ -297,7 +299,7 @@ class _Work:
         if place is None:  # it was passed over
             return
         if end.end == Wait("stopped") and not end.reason:
-            end = replace(end, reason="; ".join(f"{name}: {why}" for name, why in self.collector.stopped.items()))
+            end = replace(end, reason="; ".join(f"{name}: {why}" for name, why in self.collector.crew.stopped.items()))
         if not isinstance(end.end, Review) and len(self.result.wants) < SHOWN:
             self.result.wants.append(end)
         if end.made is not None:

@@ -13,10 +13,12 @@ from gigctl.errors import UsageError
 from gigctl.flow import policy
 from gigctl.flow.asking import craft_gig, craft_task, task_gig
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import Collector, Opened, Opening, Rested, RunOptions
+from gigctl.flow.dispatch import Collector, Opened, Opening
 from gigctl.flow.jobs import Asked
 from gigctl.flow.planning import open_new
+from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult, count_rested, finish_result
+from gigctl.flow.runoptions import RunOptions
 from gigctl.ledger import clients, gigs, revisions, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import REGULAR, Change, Content, Gig, Own, Source, TaskSpec
@@ -63,13 +65,14 @@ def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOpt
             count_rested(result, end)
 
         collector = Collector(desk, here, run, rested)
-        made: list[int] = []
+        made: dict[int, int] = {}
         gc.freeze()
         asyncio.run(collector.dispatch({chain[0]: _openings(gig, craft, specs, chain, run, made)}))
     finish_result(desk, result, collector)
+    in_order = [made[n] for n in sorted(made)]
     with desk.ledger.reading() as tx:
-        answer = _answer(tx, gig, craft, source, made) if len(made) == len(specs) else None
-    return Answer(answer, tuple(ends[task] for task in made if task in ends), result)
+        answer = _answer(tx, gig, craft, source, in_order) if len(made) == len(specs) else None
+    return Answer(answer, tuple(ends[task] for task in in_order if task in ends), result)
 
 
 def _specs(desk: Desk, craft: Craft, asked: Asked, own: Own, source: Source | None) -> tuple[TaskSpec, ...]:
@@ -93,13 +96,14 @@ def _specs(desk: Desk, craft: Craft, asked: Asked, own: Own, source: Source | No
 
 
 async def _openings(
-    gig: GigRecord, craft: Craft, specs: Sequence[TaskSpec], chain: Sequence[str], run: RunOptions, made: list[int]
+    gig: GigRecord, craft: Craft, specs: Sequence[TaskSpec], chain: Sequence[str], run: RunOptions, made: dict[int, int]
 ) -> AsyncIterator[Opening]:
-    for spec in specs:
+    """`made`: the task of each, by its place; a change that is undone with its group is done once more."""
+    for n, spec in enumerate(specs):
 
-        def opening(tx: Tx, spec: TaskSpec = spec) -> Opened:
+        def opening(tx: Tx, n: int = n, spec: TaskSpec = spec) -> Opened:
             task = tasks.add_job(tx, gig, spec, craft.NAME)
-            made.append(task.id)
+            made[n] = task.id
             return open_new(tx, task, chain, run)
 
         yield opening
@@ -108,7 +112,7 @@ async def _openings(
 def _answer(tx: Tx, gig: GigRecord, craft: Craft, source: Source | None, made: Sequence[int]) -> bytes | None:
     """The drafts, put together as they would be delivered; None where one is missing."""
     drafts = []
-    for task in sorted(made):
+    for task in made:
         record = tasks.get_task_by_id(tx, task)
         if record.current_id is None:
             return None

@@ -10,8 +10,8 @@ from gigctl.agents.registry import open_agent
 from gigctl.crafts.registry import get_craft
 from gigctl.flow import asking
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import RunOptions
 from gigctl.flow.facts import Situation, fresh_situation, load_situation
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import YOURS, Assess, Attempt, Review, RoundFacts, Step, TaskFacts, Wait, next_steps
 from gigctl.ledger import gigs, rounds, tasks
 from gigctl.ledger.store import Tx

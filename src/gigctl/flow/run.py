@@ -24,9 +24,11 @@ from gigctl.errors import (
 )
 from gigctl.flow import policy
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import Collector, Opening, Rested, RunOptions, Waits
+from gigctl.flow.dispatch import Collector, Opening
 from gigctl.flow.planning import Planned, bound_of_all, open_planned, plan_task
 from gigctl.flow.references import check_craft, find_tasks
+from gigctl.flow.resting import Rested
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import (
     YOURS,
     Done,
@@ -35,7 +37,7 @@ from gigctl.flow.steps import (
 )
 from gigctl.ledger import attempts, clients, limits, runs
 
-__all__ = ["Plan", "RunOptions", "RunResult", "Waits", "carry_out", "plan_run", "resolve_default"]
+__all__ = ["Plan", "RunResult", "carry_out", "plan_run", "resolve_default"]
 
 STATES = ("ready", "failed", "review", "blocked")
 
@@ -194,8 +196,8 @@ def finish_result(desk: Desk, result: RunResult, collector: Collector) -> None:
     with desk.ledger.reading() as tx:
         result.spent = runs.get_spent(tx, result.run)
     result.codes |= collector.codes
-    result.stopped = collector.stopped
-    result.over_budget = collector.over_budget
+    result.stopped = collector.crew.stopped
+    result.over_budget = collector.caps.said
 
 
 def _lanes(plan: Plan, options: RunOptions) -> dict[str, AsyncIterator[Opening]]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from gigctl.flow import policy
 from gigctl.flow.batch import BatchOptions, find_gig, plan_row
 from gigctl.flow.desk import Desk
-from gigctl.flow.dispatch import RunOptions
 from gigctl.flow.jobs import Asked, BadJob, Job, make_job
 from gigctl.flow.planning import Bounds
 from gigctl.flow.rows import BadRow, Row, Rows
+from gigctl.flow.runoptions import RunOptions
 from gigctl.ledger import clients, jobs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Task

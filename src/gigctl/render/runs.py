@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gigctl.errors import GateError, WaitsForHuman
-from gigctl.flow.dispatch import Rested
 from gigctl.flow.doing import Answer
 from gigctl.flow.pool import GRACE_SECONDS
+from gigctl.flow.resting import Rested
 from gigctl.flow.run import Plan, RunResult
 from gigctl.flow.steps import YOURS, Done, Review, Wait
 from gigctl.render.display import display_line

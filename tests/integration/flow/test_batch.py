@@ -468,12 +468,23 @@ def test_a_hung_agent_starves_no_other(desk: Desk, server: LLMServer) -> None:
 
 
 def test_connections_that_were_idle_and_are_dropped_lose_nothing(desk: Desk, server: LLMServer) -> None:
+    server.script = lambda asked: Reply(FINE, close_idle=0.02)
+    assert all_ok(batch(desk, texts(12), apart=0.15))
+    assert server.count == 12
+
+
+def test_connections_that_are_dropped_while_they_are_used_are_unknown_and_not_asked_twice(
+    desk: Desk, server: LLMServer
+) -> None:
     server.script = lambda asked: Reply(FINE, close_idle=0.0)
     done = batch(desk, texts(60), jobs=8)
-    assert sum(done.statuses.values()) == 60
-    assert done.statuses.get("ok", 0) + done.statuses.get("unknown", 0) == 60
-    assert done.statuses.get("unknown", 0) <= 3
-    assert server.count <= 60
+    lost = done.statuses.get("unknown", 0)
+    assert done.statuses.get("ok", 0) + lost == 60
+    assert 60 - lost <= server.count <= 60
+    server.script = lambda asked: FINE
+    before = server.count
+    assert all_ok(batch(desk, texts(60), retry_unknown=True))
+    assert server.count == before + lost
 
 
 def test_connections_that_are_reset_unread_are_tried_again(desk: Desk, server: LLMServer) -> None:
@@ -598,7 +609,7 @@ WEIGHS = """
 import sys, pathlib
 from itertools import islice
 from gigctl.flow.batch import BatchOptions, carry_out_batch, open_batch
-from gigctl.flow.dispatch import RunOptions
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.jobs import load_asked
 from gigctl.flow.rows import read_rows
 from support.desks import make_desk, paid

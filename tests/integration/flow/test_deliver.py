@@ -19,7 +19,8 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish
 from gigctl.flow.manifest import MANIFEST, read_manifest
 from gigctl.flow.preview import preview
-from gigctl.flow.run import RunOptions, carry_out, plan_run
+from gigctl.flow.run import carry_out, plan_run
+from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.verify import verify
 from gigctl.ledger import deliveries, gigs
 from gigctl.model import Content, Reference

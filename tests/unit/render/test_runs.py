@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gigctl.flow.dispatch import Rested
+from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult
 from gigctl.flow.steps import YOURS, Done, Review, Wait
 from gigctl.render.runs import SHOWN, render_ends

@@ -1,0 +1,115 @@
+"""The agents of one run: each opened once, by whoever needs it first; and what this run found out about it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from gigctl.agents.base import Agent, AgentError
+from gigctl.agents.registry import agent_version_hash, open_agent
+from gigctl.errors import ConfigError, GigctlError
+from gigctl.flow.desk import Desk
+from gigctl.flow.runoptions import RunOptions
+from gigctl.ledger import attempts, limits
+from gigctl.model import AgentEntry
+
+__all__ = ["Crew"]
+
+
+class Crew:
+    """Those who are asked. As a context it closes what was opened."""
+
+    def __init__(self, desk: Desk, options: RunOptions) -> None:
+        self.stopped: dict[str, str] = {}
+        """Agent → why this run can't use it any more."""
+        self.codes: set[int] = set()
+        """Exit codes that those reasons stand for."""
+        self.places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(options.jobs))
+        """Agent → the calls that it may be sent at once by this run."""
+        self.failing: set[str] = set()
+        """Agents that failed lately: whose next answer ends that."""
+        self._desk = desk
+        self._unsafe_no_sandbox = options.unsafe_no_sandbox
+        self._opened: dict[str, Agent] = {}
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._versions: dict[str, int] = {}
+        self._held: dict[str, float] = {}  # agent → until when (monotonic) this run does without it
+        self._not_before: dict[str, float] = {}  # agent → what its last `retry-after` asked for (monotonic)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def prepare(self, names: Iterable[str]) -> None:
+        """Opens agents ahead of their first task; whoever needs one then hears what stands in the way."""
+        for name in names:
+            try:
+                await self.open(name)
+            except (AgentError, GigctlError):
+                continue
+
+    async def open(self, name: str) -> Agent:
+        """Raises AgentError, ConfigError."""
+        async with self._opening[name]:
+            if name not in self._opened:
+                entry = self._entry(name)
+                agent = open_agent(entry, environ=self._desk.environ, unsafe_no_sandbox=self._unsafe_no_sandbox)
+                opened = await self._stack.enter_async_context(agent)
+                # In a transaction of its own: a claim may be undone, and what was remembered of it would be wrong.
+                with self._desk.ledger.writing() as tx:
+                    self._versions[name] = attempts.put_agent_version(tx, name, agent_version_hash(entry))
+                    if limits.is_failing(tx, name):
+                        self.failing.add(name)
+                self._opened[name] = opened
+        return self._opened[name]
+
+    def _entry(self, name: str) -> AgentEntry:
+        entry = self._desk.agents.get(name)
+        if entry is None:
+            raise ConfigError(f'there is no agent "{name}"', "gigctl agent list")
+        return entry
+
+    def find(self, name: str) -> Agent | None:
+        """The agent, where it is open."""
+        return self._opened.get(name)
+
+    def get_version(self, name: str) -> int:
+        """The id of an open agent's version."""
+        return self._versions[name]
+
+    def stop(self, name: str, error: AgentError | GigctlError) -> str:
+        """It is not asked any more in this run; the word of why."""
+        self.stopped[name] = error.message
+        if isinstance(error, GigctlError):
+            self.codes.add(error.exit_code)
+        return error.message
+
+    # --- who is left alone ---
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Who is out of this run's reach for now."""
+        now = time.monotonic()
+        return frozenset(name for name, until in self._held.items() if until > now)
+
+    def hold(self, name: str, seconds: float) -> None:
+        """This run does without it for so long."""
+        self._held[name] = time.monotonic() + seconds
+
+    def leave_alone(self, name: str, seconds: float) -> None:
+        """It asked for that by a `retry-after`."""
+        self._not_before[name] = max(self._not_before.get(name, 0.0), time.monotonic() + seconds)
+
+    def may_be_sent(self, name: str) -> bool:
+        """Whether nothing that happened since a call was begun keeps it from being sent."""
+        return name not in self.stopped and self._not_before.get(name, 0.0) <= time.monotonic()

@@ -1,0 +1,42 @@
+"""What a run may do: how many calls at once, at what cost, how long it waits for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gigctl.flow.pool import GRACE_SECONDS
+
+__all__ = ["RunOptions", "Waits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a run waits for what, in seconds."""
+
+    pause: float = 1.0
+    """Before an agent is asked again: doubled with each try, and spread so that many do not come back at once."""
+    longest_pause: float = 60.0
+    patience: float = 120.0
+    """How long a `retry-after` is waited out. An agent that asks for more is out of this run's reach until then."""
+    recovery: float = 5.0
+    """How often who waits for room under a cap or a limit looks whether a dead run holds it."""
+    grace: float = GRACE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `run` was asked for beside which tasks. Money is in picodollars."""
+
+    agents: tuple[str, ...] | None = None
+    wanted_all: bool = False
+    drafts: int | None = None
+    repairs: int | None = None  # None: as the open round has it, in a new one as `usual_repairs`
+    usual_repairs: int = 2
+    jobs: int = 1
+    max_cost: int | None = None
+    max_cost_each: int | None = None
+    fresh: bool = False
+    retry_failed: bool = False
+    retry_unknown: bool = False
+    unsafe_no_sandbox: bool = False
+    waits: Waits = Waits()
