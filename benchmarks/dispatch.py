@@ -48,9 +48,9 @@ def measure_inside(home: Path, jobs: Path, at_once: int) -> dict[str, Any]:
 
     from gigctl.flow.batch import BatchOptions, carry_out_batch, open_batch
     from gigctl.flow.desk import open_desk
-    from gigctl.flow.dispatch import RunOptions
     from gigctl.flow.jobs import Asked
     from gigctl.flow.rows import read_rows
+    from gigctl.flow.runoptions import RunOptions
     from gigctl.render.batch import json_line
 
     with open_desk({**os.environ, "GIGCTL_HOME": str(home)}) as desk, jobs.open("rb", buffering=0) as file:

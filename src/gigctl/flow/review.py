@@ -115,9 +115,16 @@ def _refuse_unready(tx: Tx, targets: Sequence[Target]) -> None:
     if found:
         lines = "; ".join(f"{task.ref} {why}" for task, why in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        begin = found[0][0]
-        verb = "run" if begin.current_id is None else "show"
-        raise WaitsForHuman(f"not signed: {lines}{more}", f"gigctl {verb} {begin.ref}")
+        raise WaitsForHuman(f"not signed: {lines}{more}", _way_out([task for task, _ in found]))
+
+
+def _way_out(unready: Sequence[TaskRecord]) -> str:
+    """What to do first; for several tasks without a draft that are of one gig, the gig at once."""
+    undrafted = [task for task in unready if task.current_id is None and task.state in ("ready", "failed")]
+    if not undrafted or undrafted[0] != unready[0]:
+        return f"gigctl show {unready[0].ref}"
+    together = len(undrafted) > 1 and len({task.gig for task in undrafted}) == 1
+    return f"gigctl run {undrafted[0].gig if together else undrafted[0].ref}"
 
 
 def _why_unready(tx: Tx, target: Target, together: set[int]) -> str:

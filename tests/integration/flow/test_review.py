@@ -188,8 +188,12 @@ def test_verdicts_that_are_out_of_date_are_computed_again_before_a_signature(des
 def test_what_is_not_ready_is_said_all_at_once(desk: Desk) -> None:
     gig = add_texts(desk, 3)
     run(desk, f"{gig}.1")
-    with pytest.raises(WaitsForHuman, match=rf"{gig}\.2 has no draft yet; {gig}\.3 has no draft yet"):
+    with pytest.raises(WaitsForHuman, match=rf"{gig}\.2 has no draft yet; {gig}\.3 has no draft yet") as refused:
         sign(desk, gig)
+    assert refused.value.hint == f"gigctl run {gig}"
+    with pytest.raises(WaitsForHuman) as refused:
+        sign(desk, f"{gig}.3")
+    assert refused.value.hint == f"gigctl run {gig}.3"
 
 
 # --- send back ---
