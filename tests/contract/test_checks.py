@@ -106,6 +106,7 @@ def test_any_text_gets_a_verdict(name: str, source: str, draft: str, languages: 
         assert len(item.message) < 400
 
 
+@pytest.mark.no_cover  # it is timed
 @pytest.mark.parametrize("name", [n for n in INLINE if n not in ("structure", "json-schema")])
 @pytest.mark.parametrize(
     "piece",
@@ -136,6 +137,7 @@ def test_a_large_text_takes_linear_time(name: str, piece: str) -> None:
     assert time.process_time() - began < 6  # quadratic would be minutes
 
 
+@pytest.mark.no_cover  # it is timed
 def test_a_large_block_of_markdown() -> None:
     text = "Un *mot* et `du code` [ici](https://example.org). " * 4_000
     began = time.process_time()

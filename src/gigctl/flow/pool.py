@@ -196,6 +196,8 @@ class Pool(Generic[Job]):
                 if not self.stopping.is_set():
                     with self._kept():  # who failed goes on taking jobs, undone: nobody must wait for a place
                         await self._work(job)
+                if self.abandoned:
+                    return  # its stream may be gone as well: nobody would send it home
             jobs.put_nowait(None)
 
     @contextlib.contextmanager
@@ -241,22 +243,20 @@ class Ahead(Generic[Item]):
 
     async def groups(self, largest: int) -> AsyncIterator[list[Item]]:
         """Lists of at most `largest` items, none empty. Raises what the iterator raised, after what it brought."""
-        loop, come = asyncio.get_running_loop(), asyncio.Event()
+        loop, come, ended = asyncio.get_running_loop(), asyncio.Event(), False
         threading.Thread(target=self._run, args=(loop, come), daemon=True).start()
-        while True:
+        while not ended:
             await come.wait()
             with self._changed:
                 group = [self._read.popleft() for _ in range(min(largest, len(self._read)))]
-                ended = self.ended
-                if not self._read and not ended:
+                ended = self.ended and not self._read
+                if not (self.ended or self._read):
                     come.clear()
                 self._changed.notify()
             if group:
                 yield group
-            elif ended:
-                if self._failure is not None:
-                    raise self._failure
-                return
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self, loop: asyncio.AbstractEventLoop, come: asyncio.Event) -> None:
         try:

@@ -71,6 +71,11 @@ def test_a_change_that_fails_is_undone_alone(ledger: Ledger) -> None:
     assert _names(ledger) == ["a", "b"]
 
 
+def test_a_change_that_comes_alone_and_fails_is_undone(ledger: Ledger) -> None:
+    assert [type(end) for end in commit(ledger, _refuse)] == [ValueError]
+    assert _names(ledger) == []
+
+
 def test_on_a_full_disk_nobody_in_the_group_is_told_that_it_is_kept(ledger: Ledger) -> None:
     pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
     ledger._connection.execute(f"PRAGMA max_page_count={pages + 4}")
@@ -258,6 +263,34 @@ def test_the_second_stop_does_not() -> None:
         await _interrupt()()
 
     day = Day([twice], [_for_ever])
+    day.live()
+    assert (day.told, day.pool.abandoned) == (1, True)
+
+
+def test_the_second_stop_waits_for_no_stream_that_hangs_in_its_end() -> None:
+    async def twice() -> None:
+        await _interrupt()()
+        await _interrupt()()
+
+    async def stream() -> AsyncIterator[Job]:
+        yield twice
+        try:
+            await _for_ever()
+        finally:
+            await _for_ever()
+
+    pool: Pool[Job] = Pool(1, lambda job: job(), lambda: None)
+    asyncio.run(asyncio.wait_for(pool.run([stream()]), 10))
+    assert pool.abandoned
+
+
+def test_the_second_stop_ends_more_jobs_than_there_are_workers() -> None:
+    async def twice() -> None:
+        await asyncio.sleep(0.02)  # so that all the others have begun, and the stream waits for a place
+        await _interrupt()()
+        await _interrupt()()
+
+    day = Day([twice, *[_for_ever] * 4], size=2)
     day.live()
     assert (day.told, day.pool.abandoned) == (1, True)
 

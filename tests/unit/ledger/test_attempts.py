@@ -41,6 +41,20 @@ def test_a_call_that_was_not_paid_gives_its_money_back(work: Work) -> None:
     assert work.money() == (0, 0)
 
 
+def test_what_was_never_sent_is_taken_back_once(work: Work) -> None:
+    attempt = work.begin(50)
+    for _ in range(2):
+        with work.ledger.writing() as tx:
+            attempts.release_attempt(tx, attempt)
+        assert work.money() == (0, 0)
+    settled = work.begin(50)
+    work.settle(settled, 30)
+    with work.ledger.writing() as tx:
+        attempts.release_attempt(tx, settled)
+    assert work.money() == (30, 0)
+    assert check_ledger(work.ledger) == []
+
+
 @pytest.mark.parametrize(
     ("spent", "held", "amount", "expected"),
     [

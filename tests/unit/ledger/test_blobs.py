@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gigctl.errors import LedgerError
 from gigctl.ledger import blobs, clients, gigs
 from gigctl.ledger.blobs import Owner
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.store import Kept, Ledger, open_ledger
 from gigctl.model import Source
 from support.books import behind, new_gig, new_task
 from support.desk import Office
@@ -46,6 +46,16 @@ def test_a_blob_is_kept_once(ledger: Ledger) -> None:
             blobs.put_text(tx, owner, "same")
         assert tx.value("SELECT count(*) FROM blob") == 1
         assert tx.value("SELECT count(*) FROM blob_client") == 2
+
+
+def test_more_than_a_process_remembers_is_kept_all_the_same(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kept, "MOST", 2)
+    for _ in range(2):
+        for text in "abc":
+            with ledger.writing() as tx:
+                blobs.put_text(tx, Owner(1), text)
+    with ledger.reading() as tx:
+        assert tx.value("SELECT count(*) FROM blob") == 3
 
 
 def test_what_another_client_has_too_is_kept(ledger: Ledger) -> None:

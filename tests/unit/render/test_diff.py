@@ -89,6 +89,7 @@ def test_a_ci_log_is_not_commanded() -> None:
     assert not shown.startswith("::")
 
 
+@pytest.mark.no_cover  # it is timed
 def test_huge_texts_are_quick() -> None:
     old = [f"line {number}\n" for number in range(20_000)]
     new = [line if number % 7 else f"changed {number}\n" for number, line in enumerate(old)]

@@ -130,6 +130,7 @@ def test_front_matter_values() -> None:
     ).replace("plié\n  ici", "New: plié ici")
 
 
+@pytest.mark.no_cover  # it is timed
 def test_a_megabyte_is_split_in_seconds() -> None:
     data = ("Un *mot* dans [un lien][a] et la suite.\n\n- un\n- deux\n\n" * 18_000).encode()[:1_000_000]
     start = time.process_time()
@@ -137,6 +138,7 @@ def test_a_megabyte_is_split_in_seconds() -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.no_cover  # it is timed
 @pytest.mark.parametrize(
     "unit", ["[", "![", "^[", "&", "[a](", "[\\[", "aaaa", "漢", "{{", "a@", "[a]: /u 'x ", "* ", "a\n", "# a ", "<!--"]
 )
