@@ -93,7 +93,9 @@ def view(
     mounts.sort(key=lambda mount: len(mount.where.parts))
     words = [word for mount in mounts for word in mount.words]
     words += [*_variables(policy, seen, home, environ), "--chdir", str(place)]
-    return [*_isolation(policy), *words, "--remount-ro", "/dev", "--remount-ro", "/"], _texts(policy, home)
+    # /proc too: to the kernel root stays the owner of its settings, though inside it is somebody else.
+    sealed = [word for place in ("/proc", "/dev", "/") for word in ("--remount-ro", place)]
+    return [*_isolation(policy), *words, *sealed], _texts(policy, home)
 
 
 def _isolation(policy: Policy) -> list[str]:

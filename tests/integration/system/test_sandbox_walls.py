@@ -99,6 +99,33 @@ def test_nothing_outside_can_be_written(inside, place) -> None:
     assert not Path(place, "gigctl-test").exists()
 
 
+def test_no_setting_of_the_kernel_can_be_written(inside) -> None:
+    """What root owns there the kernel lets root write, whatever user it is inside."""
+    done = inside(
+        "import os, stat\n"
+        "def walk(top):\n"
+        "    for folder, folders, files in os.walk(top, onerror=None):\n"
+        "        folders[:] = [name for name in folders if name not in ('task', 'fd', 'fdinfo', 'map_files', 'ns')]\n"
+        "        yield from (os.path.join(folder, name) for name in files)\n"
+        "open_ones = []\n"
+        "for path in walk('/proc'):\n"
+        "    try:\n"
+        "        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))\n"
+        "        open_ones.append(path)\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "print(open_ones)\n"
+        "for name in ('kernel/core_pattern', 'vm/swappiness', 'kernel/hostname'):\n"
+        "    try:\n"
+        "        value = open(f'/proc/sys/{name}').read()\n"
+        "        open(f'/proc/sys/{name}', 'w').write(value)\n"
+        "        print('wrote', name)\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    assert (done.code, done.text.strip()) == (0, "[]"), done.stderr
+
+
 def test_the_tree_is_changed_only_where_that_is_the_policy(inside, tree) -> None:
     (tree / "a").write_text("1")
     script = ["sh", "-c", "echo 2 >a && cat a"]
