@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -29,7 +30,8 @@ class AgentError(Exception):
     `sent` is False where no byte of the request can have reached the agent, so that nothing can have been paid;
     `answered` is True where a whole answer came back, so that what happened is known. Sent and not answered is
     `unknown`: it may have been paid. `usage` and `cost` (picodollars) are what a refused, cut or malformed answer
-    reported; `retry_after` is in seconds; `content` is the answer that was paid and could not be used.
+    reported; `retry_after` is in seconds; `content` is the answer that was paid and could not be used. Texts are kept
+    without half characters.
     """
 
     def __init__(
@@ -45,20 +47,29 @@ class AgentError(Exception):
         model: str = "",
         content: str = "",
     ) -> None:
-        super().__init__(message)
         self.kind = kind
-        self.message = message
+        self.message = without_halves(message)
+        super().__init__(self.message)
         self.sent = sent
         self.answered = answered
         self.retry_after = retry_after
         self.usage = usage
         self.cost = cost
-        self.model = model
-        self.content = content
+        self.model = without_halves(model)
+        self.content = without_halves(content)
 
     @property
     def unknown(self) -> bool:
         return self.sent and not self.answered
+
+
+def without_halves(text: str) -> str:
+    """Half characters, which JSON can hold and UTF-8 can't, as U+FFFD. What stands for a byte (PEP 383) stays."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return text
 
 
 class Agent(Protocol):

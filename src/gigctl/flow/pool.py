@@ -151,6 +151,7 @@ class Pool(Generic[Job]):
             return
         self.interrupted = True
         self._begin_nothing_more()
+        asyncio.get_running_loop().call_later(self._grace, self._abandon)
         self._told()
 
     def _begin_nothing_more(self) -> None:
@@ -160,7 +161,6 @@ class Pool(Generic[Job]):
         self.stopping.set()
         for feeder in self._feeders:
             feeder.cancel()
-        asyncio.get_running_loop().call_later(self._grace, self._abandon)
 
     def _abandon(self) -> None:
         self.abandoned = True
@@ -202,7 +202,7 @@ class Pool(Generic[Job]):
 
     @contextlib.contextmanager
     def _kept(self) -> Iterator[None]:
-        """What goes wrong is kept for `run`, which raises it, and ends everybody's work."""
+        """What goes wrong is kept for `run`, which raises it when what is in flight has ended: that may be paid."""
         try:
             yield
         except asyncio.CancelledError:

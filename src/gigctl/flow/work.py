@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gigctl.agents.base import Agent
+from gigctl.agents.base import Agent, AgentError, without_halves
 from gigctl.checks.base import context_sha256, fingerprint, verdict
 from gigctl.checks.registry import OUTSIDE, get_check
 from gigctl.model import CheckContext, CheckSpec, Content, Draft, Request, Verdict
@@ -26,7 +26,7 @@ async def attempt(request: Request, agent: Agent, *, store: Path | None = None, 
     """
     begun = time.monotonic()
     if agent.entry.kind not in ("command", "acp"):
-        return _timed(await agent.draft(request), begun)
+        return _taken(await agent.draft(request), begun)
     with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
         folder = Path(name) / "tree"
         folder.mkdir()
@@ -36,12 +36,18 @@ async def attempt(request: Request, agent: Agent, *, store: Path | None = None, 
         if store is not None and base is not None:
             collected = collect_folder(Store.open(store), folder, base)
             draft = replace(draft, changes=collected.content.changes or None)
-        return _timed(draft, begun)
+        return _taken(draft, begun)
 
 
-def _timed(draft: Draft, begun: float) -> Draft:
-    """An agent that timed the call itself knows better."""
-    return draft if draft.seconds else replace(draft, seconds=time.monotonic() - begun)
+def _taken(draft: Draft, begun: float) -> Draft:
+    """A draft that can be kept, with the time it took, unless the agent timed the call itself. Raises AgentError."""
+    if without_halves(draft.content) != draft.content:
+        raise AgentError(
+            "malformed", "the answer holds half a character (a lone surrogate)", usage=draft.usage, cost=draft.cost,
+            model=draft.model, content=draft.content,
+        )  # fmt: skip
+    model, detail = without_halves(draft.model), without_halves(draft.detail)
+    return replace(draft, model=model, detail=detail, seconds=draft.seconds or time.monotonic() - begun)
 
 
 def fingerprints(content: Content, specs: Sequence[CheckSpec], context: CheckContext) -> list[str]:

@@ -121,6 +121,31 @@ def test_never_sent_is_released_and_left_for_later(tmp_path: Path) -> None:
         assert len(attempts_of(desk, f"{gig}.1")) == TRIES + 2
 
 
+_HALF = json.dumps("half \ud800 a sign").encode()
+
+
+@pytest.mark.parametrize(
+    ("code_", "body", "outcome"),
+    [
+        (200, b'{"choices": [{"message": {"content": %s}, "finish_reason": "stop"}]}', "malformed"),
+        (200, b'{"choices": [{"message": {"content": %s}, "finish_reason": "length"}]}', "cut"),
+        (200, b'{"choices": [{"message": {"content": "no", "refusal": %s}, "finish_reason": "stop"}]}', "refused"),
+        (200, b'{"choices": [{"message": {"content": "A text."}, "finish_reason": "stop"}], "model": %s}', "draft"),
+        (400, b'{"error": {"message": %s, "code": %s}}', "refused"),
+    ],
+)
+def test_half_a_character_of_an_answer_ends_no_run(
+    desk: Desk, server: LLMServer, code_: int, body: bytes, outcome: str
+) -> None:
+    """JSON can hold it, UTF-8 and the ledger can't."""
+    gig = add_texts(desk, 3)
+    server.queue(Reply(status=code_, body=body.replace(b"%s", _HALF)))
+    run(desk, gig, jobs=1, repairs=0)
+    found = [attempts_of(desk, f"{gig}.{n}") for n in (1, 2, 3)]
+    assert [calls[0].outcome for calls in found] == [outcome, "draft", "draft"]
+    assert server.count == 3
+
+
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [

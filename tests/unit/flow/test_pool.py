@@ -223,7 +223,7 @@ def test_what_a_worker_raised_is_raised_after_the_others_have_finished() -> None
     async def later() -> None:
         done.append("later")
 
-    day = Day([broken, in_flight, later], size=2)
+    day = Day([broken, in_flight, later], size=2, grace=0.001)  # the grace is for who presses Ctrl-C
     with pytest.raises(RuntimeError, match="first"):
         day.live()
     assert done == ["in flight"]
