@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from support.llm_server import LLMServer, status
 from support.office import Office, open_office
 from support.repositories import make_repository
 from support.schema import check_document
+from support.terminal import run_gigctl
 
 FINE = "A fine text of some words."
 
@@ -171,6 +173,15 @@ def test_a_revision_against_itself(office: Office, drafted: str) -> None:
     for form in ("--words", "--unified"):
         ran = office.gigctl("diff", f"{drafted}@1", f"{drafted}@1", form)
         assert (ran.out, ran.err) == ("", f"{drafted}@1 and {drafted}@1 are the same\n")
+
+
+def test_a_diff_as_json_is_the_text_whatever_is_looked_through(office: Office, drafted: str) -> None:
+    plain = office.gigctl("diff", drafted, "--json").out
+    forced = run_gigctl(
+        "diff", drafted, "--json", home=office.home, env={**office.env, "FORCE_COLOR": "1", "TERM": "xterm"}
+    )
+    assert json.loads(forced.out) == json.loads(plain)
+    assert "\x1b" not in json.loads(plain)["item"]["diff"]
 
 
 def test_in_a_program_of_ones_own(office: Office, drafted: str) -> None:

@@ -15,6 +15,7 @@ from gigctl.flow.difftool import run_tool
 from gigctl.flow.showing import Pair, find_pair, tree_diff
 from gigctl.render.diff import render_patch, render_unified, render_words
 from gigctl.render.output import Output
+from gigctl.render.terminal import Terminal
 
 app = verb()
 
@@ -41,7 +42,8 @@ def diff(
             run_tool(desk, pair, shlex.split(tool or settings.diff_tool))
             return
         by_words = words or (pair.prose and not unified and len(refs) == 2) or (pair.prose and _edited(pair, unified))
-        text = _render(desk, out, pair, by_words=by_words)
+        # A document holds the text itself, whatever terminal or colour it is read under.
+        text = _render(desk, Terminal() if out.machine else out.terminal, pair, by_words=by_words)
         if out.machine:
             item = {
                 "old": pair.names[0],
@@ -61,11 +63,11 @@ def _edited(pair: Pair, unified: bool) -> bool:
     return not unified and not pair.names[0].endswith("source")
 
 
-def _render(desk: Desk, out: Output, pair: Pair, *, by_words: bool) -> str:
+def _render(desk: Desk, terminal: Terminal, pair: Pair, *, by_words: bool) -> str:
     if not pair.prose:
-        return render_patch(tree_diff(desk, pair.old, pair.new), out.terminal)
+        return render_patch(tree_diff(desk, pair.old, pair.new), terminal)
     if by_words:
         same = pair.old.text == pair.new.text
-        text = "" if same else render_words(pair.old.text, pair.new.text, out.terminal)
+        text = "" if same else render_words(pair.old.text, pair.new.text, terminal)
         return text if text.endswith("\n") or not text else text + "\n"
-    return render_unified(pair.old.text, pair.new.text, out.terminal, names=pair.names)
+    return render_unified(pair.old.text, pair.new.text, terminal, names=pair.names)
