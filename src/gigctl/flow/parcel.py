@@ -151,6 +151,7 @@ def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Deli
 
 def _free_name(target: Path) -> Path:
     """The next name of the kind that is free."""
+    target = target if target.name else target.resolve()
     stem, suffix = (target.stem, target.suffix) if target.suffix.lower() == ".zip" else (target.name, "")
     names = (target.with_name(f"{stem}-{n}{suffix}") for n in range(2, 1000))
     return next((name for name in names if not os.path.lexists(name)), target.with_name(f"{stem}-new{suffix}"))

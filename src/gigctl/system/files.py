@@ -19,6 +19,9 @@ __all__ = ["PRIVATE", "new_file", "new_folder", "read_capped", "replacing", "why
 PRIVATE = 0o600
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
+_NAME_KEPT = 40
+"""Characters of a name that its temporary name begins with: with what is added it must not get too long."""
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -49,8 +52,8 @@ def replacing(path: Path) -> Iterator[TextIO]:
     if target.exists() and not target.is_file():
         raise UsageError(f"{path} is there, and is no file")
     with telling_disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with _finding_place(target) as prefix:
+            handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -86,8 +89,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     if os.path.lexists(path):
         raise _taken(path)
     with telling_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        with _finding_place(path) as prefix:
+            temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
         try:
             temporary.chmod(0o777 & ~_umask())
             yield temporary
@@ -165,10 +168,27 @@ def telling_disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _finding_place(path: Path) -> Iterator[str]:
+    """Makes the folder that a path is to be in; what a temporary name there begins with. Raises UsageError where
+    nothing can have that name."""
+    if not path.name:
+        raise UsageError(f"{str(path)!r} is no name for a file or folder", "name another place")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # asks whether it can be a name at all
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield f".{path.name[:_NAME_KEPT]}."
+    except OSError as error:
+        if error.errno in _NO_PLACE:
+            raise UsageError(f"can't write {path}: {error.strerror}", "name another place") from error
+        raise
+
+
 def _write_beside(target: Path, data: bytes, mode: int) -> Path:
     """The data on disk under a temporary name in the target's folder."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with _finding_place(target) as prefix:
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
@@ -195,7 +215,7 @@ def _taken(path: Path) -> UsageError:
 def _mode_for(path: Path) -> int:
     try:
         return stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
+    except OSError:  # it is not there; where it can't be, who writes it finds out
         return 0o666 & ~_umask()
 
 

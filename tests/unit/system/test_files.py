@@ -71,6 +71,29 @@ def test_a_new_folder_overwrites_nothing(tmp_path: Path, late: bool) -> None:
     assert _only(target.parent, "d")
 
 
+@pytest.mark.parametrize(
+    "name", ["file/x", "file/x/y", "/proc/x", "/proc/x/y", "a" * 300, "é" * 200 + "/x", "loop/x", ""]
+)
+def test_where_nothing_can_be_is_said(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "file").write_text("mine")
+    (folder / "loop").symlink_to("loop")
+    where = folder / name if name else Path()
+    with pytest.raises(UsageError) as refused:
+        new_file(where, b"x")
+    assert refused.value.hint in ("name another place", "choose another name, or move it away")
+    with pytest.raises(UsageError), new_folder(where):
+        pytest.fail("nothing can be made there")
+    assert _only(folder, "file", "loop")
+
+
+def test_a_name_of_the_greatest_length_is_one(tmp_path: Path) -> None:
+    for name in ("a" * 255, "漢" * 85):
+        new_file(tmp_path / "f" / name, b"x")
+    assert _only(tmp_path / "f", "a" * 255, "漢" * 85)
+
+
 def test_reading_has_an_end(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     os.mkfifo(tmp_path / "fifo")
