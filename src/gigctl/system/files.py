@@ -175,9 +175,9 @@ def _finding_place(path: Path) -> Iterator[str]:
     if not path.name:
         raise UsageError(f"{str(path)!r} is no name for a file or folder", "name another place")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # asks whether it can be a name at all
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield f".{path.name[:_NAME_KEPT]}."
     except OSError as error:
         if error.errno in _NO_PLACE:

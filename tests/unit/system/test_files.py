@@ -72,7 +72,7 @@ def test_a_new_folder_overwrites_nothing(tmp_path: Path, late: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["file/x", "file/x/y", "/proc/x", "/proc/x/y", "a" * 300, "é" * 200 + "/x", "loop/x", ""]
+    "name", ["file/x", "file/x/y", "/proc/x", "/proc/x/y", "a" * 300, "loop/" + "a" * 300, "é" * 200 + "/x", "loop/x", ""]
 )
 def test_where_nothing_can_be_is_said(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "f"
