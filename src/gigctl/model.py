@@ -405,7 +405,8 @@ class AgentEntry:
 
 SLUG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _REFERENCE = re.compile(
-    r"(?P<slug>[A-Za-z][A-Za-z0-9_]*)(?:-(?P<gig>[0-9]+)(?:\.(?P<task>[0-9]+)(?:@(?P<revision>[0-9]+)(?:/(?P<parts>[0-9,-]+))?)?)?)?"
+    r"(?P<slug>[A-Za-z][A-Za-z0-9_]*)(?:-(?P<gig>[0-9]{1,18})(?:\.(?P<task>[0-9]{1,18})(?:@(?P<revision>[0-9]{1,18})"
+    r"(?:/(?P<parts>[0-9,-]+))?)?)?)?"
 )
 
 

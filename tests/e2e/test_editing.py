@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -174,6 +175,17 @@ def test_an_editor_is_found_from_where_one_stands_and_one_that_cant_start_leaves
     assert text(home, draft) == "It is 12 euros."
     assert "what you wrote" not in run_gigctl("edit", draft, home=home, env={**env, "EDITOR": "./broken"}, code=3).err
     assert list((home / "tmp").iterdir()) == []
+
+
+def test_a_text_from_a_pipe_is_taken_and_one_without_an_end_is_not(home: Path, draft: str) -> None:
+    pipe = home / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", f"echo 'From a pipe 12.' > {pipe}"]):
+        run_gigctl("edit", draft, "--from", pipe, home=home)
+    assert text(home, draft) == "From a pipe 12."
+    ran = run_gigctl("edit", draft, "--from", "/dev/zero", home=home, code=2)
+    assert "/dev/zero has more than 16 MiB" in ran.err
+    assert text(home, draft) == "From a pipe 12."
 
 
 def test_what_is_signed_opens_no_editor(home: Path, draft: str) -> None:

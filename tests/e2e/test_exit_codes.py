@@ -15,7 +15,7 @@ import pytest
 from support.llm_server import LLMServer, Reply, closed_port, status
 from support.office import Office, open_office
 from support.schema import check_document, check_error, check_lines
-from support.terminal import GIGCTL
+from support.terminal import GIGCTL, run_gigctl
 
 FINE = "A fine text of some words."
 
@@ -58,6 +58,27 @@ def test_0_done(office: Office) -> None:
     assert check_document(office.gigctl("run", gig, "-a", "a", "--json").out, "run") == []
     third = office.add_texts()
     assert office.gigctl("run", third, "-a", "a", "-q").out == f"{third}.1\n"
+
+
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/x"])
+def test_3_a_home_that_can_be_none(office: Office, place: str) -> None:
+    for words in (["queue"], ["client", "add", "acme"]):
+        ran = run_gigctl(*words, home=office.home, env={"GIGCTL_HOME": place}, code=3)
+        assert "GIGCTL_HOME" in ran.err
+
+
+@pytest.mark.parametrize("target", ["/proc/x", "file/x"])
+def test_a_place_where_nothing_can_be(office: Office, target: str) -> None:
+    gig = office.add_texts()
+    (office.home / "file").write_text("mine")
+    where = str(office.home / target)
+    failed(office, "ledger", "backup", where, code=3)
+    failed(office, "preview", gig, "-o", where, code=2)
+
+
+def test_2_a_number_that_no_reference_has(office: Office) -> None:
+    for word in ("me-99999999999999999999", "me-1.99999999999999999999", "me-1.1@99999999999999999999"):
+        assert "is no reference" in failed(office, "show", word, code=2)["message"]
 
 
 def test_1_a_required_check_failed(office: Office, server: LLMServer) -> None:

@@ -55,8 +55,7 @@ def edit(
             made = [edit_in_editor(desk, word, os.environ, beside) for word in words]
         else:
             path = None if source == "-" else Path(source)
-            data = sys.stdin.buffer.read() if path is None else None
-            made = [edit_from(desk, words[0], path, data, agree=partial(_agree, out, yes), warn=out.warn)]
+            made = [edit_from(desk, words[0], path, sys.stdin.buffer, agree=partial(_agree, out, yes), warn=out.warn)]
     lines = [line for r in made for line in (f"{r.ref}  by you", *render_checks(r.verdicts, out.terminal))]
     out.changed("revision", [json_revision(r) for r in made], "\n".join(lines), [r.ref for r in made])
     gated = next((r.ref for r in made if any(verdict.gates for verdict in r.verdicts)), None)

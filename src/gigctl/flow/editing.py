@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gigctl.errors import GigctlError, UsageError
 from gigctl.flow.desk import Desk
@@ -32,13 +34,19 @@ Agree = Callable[[Sequence[str]], None]
 
 
 def edit_from(
-    desk: Desk, word: str, path: Path | None, stdin: bytes | None = None, *, agree: Agree, warn: Callable[[str], None]
+    desk: Desk,
+    word: str,
+    path: Path | None,
+    stdin: BinaryIO | None = None,
+    *,
+    agree: Agree,
+    warn: Callable[[str], None],
 ) -> RevisionRecord:
     """A revision from elsewhere: a text's file (None: standard input), or a folder with the task's tree in it."""
     task, old = _load(desk, word)
     if not old.is_text:
         return add_edit(desk, task, _from_folder(desk, old, path, warn, agree))
-    data = _read(path) if path is not None else stdin or b""
+    data = _read(path, stdin)
     content = _text_content(data, old, str(path or "standard input"))
     _refuse_empty(desk, task, content)
     return add_edit(desk, task, content)
@@ -213,11 +221,20 @@ def _refuse_empty(desk: Desk, task: TaskRecord, content: Content) -> None:
         raise UsageError(EMPTIED)
 
 
-def _read(path: Path) -> bytes:
+LARGEST_TEXT = 16 * 1024 * 1024
+"""Bytes of a text that a human hands in: what is larger is no draft of one task."""
+
+
+def _read(path: Path | None, stdin: BinaryIO | None = None) -> bytes:
+    """A file's bytes, a pipe's too (`--from <(…)`), or standard input's; never more than a text has."""
     try:
-        return path.read_bytes()
+        with contextlib.nullcontext(stdin) if path is None else path.open("rb") as file:
+            data = file.read(LARGEST_TEXT + 1) if file is not None else b""
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path or 'standard input'}: {error.strerror}") from error
+    if len(data) > LARGEST_TEXT:
+        raise UsageError(f"{path or 'standard input'} has more than {LARGEST_TEXT // 1024**2} MiB: expected one text")
+    return data
 
 
 def _remove(folder: Path) -> None:

@@ -14,9 +14,11 @@ from gigctl.errors import DiskFull, LedgerError, TemporaryError
 __all__ = ["as_ledger_errors"]
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _PROBE = b"\0" * 65536
 """As much as SQLite's log or its index wants at once (32 KiB, and a page or two)."""
 _WRITABLE = "make the folder writable, or set GIGCTL_DATA_DIR to one that is"
+_ELSEWHERE = "name another place (GIGCTL_HOME: for all of gigctl's files)"
 _WAYS_OUT = {
     "readonly": _WRITABLE,
     "unable to open": _WRITABLE,
@@ -45,6 +47,10 @@ def as_ledger_errors(path: Path) -> Iterator[None]:
             raise DiskFull.at(path) from error
         if error.errno == errno.EROFS:
             raise LedgerError(f"{path}: the file system is read-only", _WRITABLE) from error
+        if error.errno in _NO_PLACE:
+            raise LedgerError(
+                f"{path} can't be made: {error.strerror}", "name another place (GIGCTL_HOME: for all of gigctl's files)"
+            ) from error
         raise
 
 

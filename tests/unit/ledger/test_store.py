@@ -267,7 +267,7 @@ def test_a_backup_is_whole_and_never_overwrites(ledger: Ledger) -> None:
 
 
 def test_a_backup_that_can_not_be_written(ledger: Ledger) -> None:
-    with pytest.raises(OSError):  # noqa: PT011  # the edge tells it: no folder can be made beneath a file
+    with pytest.raises(LedgerError, match="can't be made"):
         ledger.backup(ledger.path / "copy.sqlite")
 
 
