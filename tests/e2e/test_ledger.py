@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.books import behind
+from support.repositories import make_repository
 from support.schema import check_document, check_error, check_lines
 from support.terminal import GIGCTL, environment, run_gigctl
 
@@ -62,6 +64,81 @@ def test_backup_and_restore(home: Path) -> None:
     assert verified(home) == before
     run_gigctl("ledger", "restore", done["kept"], home=home, code=0)
     assert run_gigctl("gig", "list", "-q", home=home, code=0).out == "me-1\nme-2\n"
+
+
+# --- the trees of code gigs ---
+
+
+@pytest.fixture
+def code(home: Path) -> str:
+    """A signed code gig on a repository with history, a tag, and a shallow past."""
+    repository = make_repository(home / "origin", {"a.py": "x = 1\n"})
+    repository.git("tag", "v1")
+    repository.commit({"a.py": "x = 2\n"})
+    subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{home}/origin", home / "repo"], check=True)
+    run_gigctl("gig", "add", "--craft", "code", "--repo", "repo", "--brief", "Say 3.", home=home, code=0)
+    (home / "new").mkdir()
+    (home / "new" / "a.py").write_text("x = 3\n")
+    run_gigctl("edit", "me-2.1", "--from", "new", home=home, code=0)
+    run_gigctl("sign", "me-2", "--expect", "1", home=home, code=0)
+    return "me-2"
+
+
+def test_a_backup_has_the_trees_of_code_gigs(home: Path, code: str) -> None:
+    diff = run_gigctl("diff", f"{code}.1", home=home, code=0).out
+    copy = home / "usb" / "copy.sqlite"
+    made = check_document(run_gigctl("ledger", "backup", copy, "--json", home=home, code=0).out, "ledger")
+    assert made["trees"] == f"{copy}.trees"
+    assert stat.S_IMODE(Path(made["trees"]).stat().st_mode) == 0o600
+    assert "already" in run_gigctl("ledger", "backup", copy, home=home, code=3).err
+    elsewhere = {"GIGCTL_HOME": str(home / "elsewhere")}
+    ran = run_gigctl("ledger", "restore", copy, home=home, env=elsewhere, code=0)
+    assert "warning" not in ran.err
+    run_gigctl("ledger", "verify", home=home, env=elsewhere, code=0)
+    assert run_gigctl("diff", f"{code}.1", home=home, env=elsewhere, code=0).out == diff
+    run_gigctl("deliver", code, "--as", "patches", "-o", "out", home=home, env=elsewhere, code=0)
+    run_gigctl("verify", "out", home=home, code=0)
+
+
+def test_a_backup_without_its_trees_is_restored_and_told(home: Path, code: str) -> None:
+    run_gigctl("ledger", "backup", "copy.sqlite", home=home, code=0)
+    (home / "copy.sqlite.trees").unlink()
+    elsewhere = {"GIGCTL_HOME": str(home / "elsewhere")}
+    assert (
+        f"not beside the backup, nor here: {code}"
+        in run_gigctl("ledger", "restore", "copy.sqlite", home=home, env=elsewhere, code=0).err
+    )
+    assert "which a code gig starts from" in run_gigctl("ledger", "verify", home=home, env=elsewhere, code=3).out
+
+
+def test_a_damaged_copy_of_trees_restores_nothing(home: Path, code: str) -> None:
+    run_gigctl("ledger", "backup", "copy.sqlite", home=home, code=0)
+    trees = home / "copy.sqlite.trees"
+    whole = trees.read_bytes()
+    for data in (b"", whole[: len(whole) // 2], whole.replace(b"PACK", b"pack")):
+        trees.write_bytes(data)
+        elsewhere = {"GIGCTL_HOME": str(home / "elsewhere")}
+        assert "damaged" in run_gigctl("ledger", "restore", "copy.sqlite", home=home, env=elsewhere, code=3).err
+        assert not (home / "elsewhere" / "data" / "ledger.sqlite").exists()
+
+
+def test_a_changed_byte_of_a_tree_is_found(home: Path, code: str) -> None:
+    assert verified(home)["ok"] is True
+    store = next(path for path in (ledger(home).parent).iterdir() if (path / "objects").is_dir())
+    objects = [path for path in (store / "objects").rglob("*") if path.is_file() and path.suffix != ".idx"]
+    for path in objects:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        path.chmod(0o600)
+        path.write_bytes(data)
+    out = run_gigctl("ledger", "verify", home=home, code=3).out
+    assert "is damaged" in out or "which a code gig starts from" in out
+
+
+def test_what_is_removed_names_the_copies_of_its_trees_too(home: Path, code: str) -> None:
+    run_gigctl("ledger", "backup", "copy.sqlite", home=home, code=0)
+    ran = run_gigctl("gig", "remove", code, "-y", home=home, code=0)
+    assert f"{home}/copy.sqlite.trees" in ran.out + ran.err
 
 
 def test_a_damaged_ledger_can_be_replaced(home: Path) -> None:

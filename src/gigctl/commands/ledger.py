@@ -47,20 +47,25 @@ def backup(
 ) -> None:
     """Make a whole copy, while others work on. Nothing is overwritten."""
     with open_desk() as desk:
-        made = str(books.backup(desk, file))
-    out.changed("ledger", {"path": made}, made, [made])
+        made = books.backup(desk, file)
+    copy, trees = str(made.ledger), str(made.trees) if made.trees else None
+    out.changed("ledger", {"path": copy, "trees": trees}, copy, [copy])
+    if trees:
+        out.say(f"with the repositories that code gigs start from, which belong to it: {trees}")
 
 
 @command(app, "restore", example="gigctl ledger restore ledger-20261125T160000Z.sqlite")
 def restore(out: Output, file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]) -> None:
     """Put a backup in the ledger's place, after it was found whole. What was there is kept as a backup itself."""
     with open_desk() as desk:
-        done = books.restore(desk, file)
+        done, without = books.restore(desk, file)
     kept = None if done.kept is None else str(done.kept)
     item = {"path": str(done.path), "id": done.ledger_id, "kept": kept}
     out.changed("ledger", item, f"restored {done.path}", [str(done.path)])
     if kept:
         out.say(f"what was there before is kept: {kept}")
+    if without:
+        out.warn(f"the trees that these gigs start from are not beside the backup, nor here: {', '.join(without)}")
 
 
 @command(app, "export", example="gigctl ledger export > all.jsonl\ngigctl ledger export acme-3 | jq -r .kind")

@@ -9,7 +9,7 @@ from typing import Any
 
 from gigctl.errors import LedgerError
 from gigctl.flow.desk import Desk
-from gigctl.flow.erasing import note_backup
+from gigctl.flow.erasing import note_backup, trees_beside
 from gigctl.flow.references import get_gig
 from gigctl.ledger import attempts, clients, decisions, deliveries, gigs, revisions, tasks
 from gigctl.ledger import backups as copies
@@ -19,8 +19,10 @@ from gigctl.ledger.store import Tx
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
+from gigctl.system.git.copies import copy_store, find_damage, find_missing, restore_store
+from gigctl.system.git.store import Store
 
-__all__ = ["ExportedRevision", "ExportedTask", "Verified", "backup", "export", "restore", "verify"]
+__all__ = ["Copied", "ExportedRevision", "ExportedTask", "Verified", "backup", "export", "restore", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +41,69 @@ class Verified:
 
 
 def verify(desk: Desk) -> Verified:
-    """Every byte of content and journal, and the rows against the journal. Raises LedgerError for one unreadable."""
+    """Every byte of content, journal and trees, and the rows against the journal. Raises LedgerError for one that is
+    unreadable."""
     if not desk.paths.ledger.exists():
         raise LedgerError(
             f"there is no ledger at {desk.paths.ledger}", "gigctl gig add makes it; gigctl ledger restore"
         )
-    problems = check_ledger(desk.ledger)
+    problems = [*check_ledger(desk.ledger), *_check_trees(desk)]
     with desk.ledger.reading() as tx:
         events, last = head(tx)
     return Verified(desk.paths.ledger, desk.ledger.id, events, last, tuple(problems))
 
 
-def backup(desk: Desk, file: Path | None) -> Path:
+def _check_trees(desk: Desk) -> list[str]:
+    """What code gigs start from is in our git store, not in the ledger's file."""
+    with desk.ledger.reading() as tx:
+        bases = gigs.list_bases(tx)
+    if not bases:
+        return []
+    store = Store.open(desk.store)
+    if missing := find_missing(store, bases):
+        return [f"{store.path} lacks {oid}, which a code gig starts from" for oid in missing]
+    damage = find_damage(store, bases)
+    return [f"{store.path} is damaged: {damage}"] if damage else []
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A backup: the ledger's copy, and that of the trees that code gigs start from (None: there is none)."""
+
+    ledger: Path
+    trees: Path | None
+
+
+def backup(desk: Desk, file: Path | None) -> Copied:
     """A whole copy, in the folder of backups under the time where no file is named. Raises LedgerError."""
     stamp = desk.now().strftime("%Y%m%dT%H%M%SZ")
     target = (file or desk.paths.backups / f"ledger-{stamp}.sqlite").absolute()
-    desk.ledger.backup(target)
+    trees = trees_beside(target)
+    if trees.exists():
+        raise LedgerError(f"{trees} is there already", "name a file that is not there yet")
+    try:
+        # The trees first under their name: a copy of the ledger that has its name has them.
+        desk.ledger.backup(target, lambda: desk.store.exists() and copy_store(Store.open(desk.store), trees))
+    except BaseException:
+        if not target.exists():
+            trees.unlink(missing_ok=True)
+        raise
     note_backup(desk, target)
-    return target
+    return Copied(target, trees if trees.exists() else None)
 
 
-def restore(desk: Desk, file: Path) -> Restored:
-    """A backup takes the ledger's place; the desk's ledger must not have been opened."""
-    return copies.restore(desk.paths.data, file)
+def restore(desk: Desk, file: Path) -> tuple[Restored, tuple[str, ...]]:
+    """A backup takes the ledger's place; the desk's ledger must not have been opened. Told with it are the gigs whose
+    trees are nowhere."""
+    if file.is_file() and (trees := trees_beside(file)).exists():
+        restore_store(Store.open(desk.store), trees)
+    restored = copies.restore(desk.paths.data, file)
+    with desk.ledger.reading() as tx:
+        bases = gigs.list_bases(tx)
+        missing = set(find_missing(Store.open(desk.store), bases)) if bases else set()
+        without = [gig.ref for gig in gigs.list_gigs(tx, with_scratch=True)
+                   if missing & {gig.base_commit, gig.base_tree}]  # fmt: skip
+    return restored, tuple(without)
 
 
 # --- export ---

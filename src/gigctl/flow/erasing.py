@@ -15,7 +15,7 @@ from gigctl.ledger.runs import find_run_at_work, list_live_runs
 from gigctl.ledger.store import Tx
 from gigctl.system.git.store import Store
 
-__all__ = ["Removal", "check_idle", "finish_removal", "list_backups", "note_backup"]
+__all__ = ["Removal", "check_idle", "finish_removal", "list_backups", "note_backup", "trees_beside"]
 
 _ELSEWHERE = "elsewhere"
 """In the folder of backups: the paths of those that were made outside of it, a line each."""
@@ -45,7 +45,8 @@ def finish_removal(desk: Desk, ref: str, client: int, gig: int = 0) -> Removal:
     _erase_trees(desk)
     desk.ledger.shrink()
     held = [path for path in list_backups(desk) if holds_material(path, desk.ledger.id, client, gig)]
-    return Removal(ref, tuple(held))
+    with_trees = [each for path in held for each in (path, trees_beside(path)) if each.exists()]
+    return Removal(ref, tuple(with_trees))
 
 
 # --- backups ---
@@ -59,6 +60,11 @@ def list_backups(desk: Desk) -> list[Path]:
     lines = note.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if note.exists() else []
     elsewhere = [Path(line) for line in dict.fromkeys(lines) if line]
     return found + [path for path in elsewhere if path.is_file()]
+
+
+def trees_beside(backup: Path) -> Path:
+    """The copy of the git store that belongs to one of the ledger."""
+    return backup.with_name(f"{backup.name}.trees")
 
 
 def note_backup(desk: Desk, path: Path) -> None:

@@ -268,14 +268,16 @@ class Ledger:
             self._connection.rollback()
             raise
 
-    def backup(self, target: Path) -> None:
-        """A whole copy through SQLite's own backup, under a temporary name until it is whole. Never overwrites."""
+    def backup(self, target: Path, beside: Callable[[], object] = lambda: None) -> None:
+        """A whole copy through SQLite's own backup, under a temporary name until it is whole. Never overwrites.
+        `beside` makes what belongs to it, of a moment that is no earlier."""
         if target.exists():
             raise LedgerError(f"{target} is there already", "name a file that is not there yet")
         with as_ledger_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             part = copy_database(self._connection, target, "DELETE")
             try:
+                beside()
                 os.link(part, target)
             finally:
                 part.unlink()

@@ -8,15 +8,26 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from gigctl.errors import ConfigError, UsageError
 
-__all__ = ["PRIVATE", "new_file", "new_folder", "read_capped", "replacing", "why_unsafe", "within", "write_atomic"]
+__all__ = [
+    "PRIVATE",
+    "new_file",
+    "new_file_from",
+    "new_folder",
+    "read_capped",
+    "replacing",
+    "why_unsafe",
+    "within",
+    "write_atomic",
+]
 
 PRIVATE = 0o600
+_PIECE = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
@@ -32,7 +43,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """
     target = path.resolve()
     with telling_disk_errors(target):
-        temporary = _write_beside(target, data, _mode_for(target) if mode is None else mode)
+        temporary = _write_beside(target, [data], _mode_for(target) if mode is None else mode)
         try:
             temporary.replace(target)
         except BaseException:
@@ -70,8 +81,18 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 def new_file(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """A file that appears whole and replaces nothing. Raises UsageError where something has that name."""
+    _appear(path, [data], _mode_for(path) if mode is None else mode)
+
+
+def new_file_from(path: Path, source: Path) -> None:
+    """The same for a file of any size, for the user's eyes alone."""
+    with source.open("rb") as file:
+        _appear(path, iter(lambda: file.read(_PIECE), b""), PRIVATE)
+
+
+def _appear(path: Path, pieces: Iterable[bytes], mode: int) -> None:
     with telling_disk_errors(path):
-        temporary = _write_beside(path, data, _mode_for(path) if mode is None else mode)
+        temporary = _write_beside(path, pieces, mode)
         try:
             _claim(path, lambda: path.touch(exist_ok=False))
             temporary.replace(path)
@@ -185,14 +206,15 @@ def _finding_place(path: Path) -> Iterator[str]:
         raise
 
 
-def _write_beside(target: Path, data: bytes, mode: int) -> Path:
+def _write_beside(target: Path, pieces: Iterable[bytes], mode: int) -> Path:
     """The data on disk under a temporary name in the target's folder."""
     with _finding_place(target) as prefix:
         handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(data)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
