@@ -45,3 +45,15 @@ def test_the_mark_is_seen_and_goes_with_a_test_that_keeps_within_its_bound(tmp_p
     fresh = open_office(tmp_path / "fresh")
     fresh.gigctl("agent", "show", "local")
     assert not (fresh.folder / "data").exists()
+
+
+def test_who_is_marked_spends_nothing_under_a_budget(tmp_path: Path) -> None:
+    office = open_office(tmp_path / "user")
+    with LLMServer(lambda asked: DEAR) as server:
+        office.add_agent("a", server.url, "--price-in", "1", "--price-out", "1")
+        gig = office.add_texts(4, budget="2")
+        office.gigctl("run", gig, "-a", "a", "-j", "1", code=5)
+        asked = server.count
+        ran = office.gigctl("run", gig, "-a", "a", "-j", "1", code=5)
+        assert "gigctl agent test a" in ran.err
+        assert server.count == asked

@@ -20,11 +20,13 @@ class Caps:
         """Why nobody may be asked any more, for any task."""
         self._tasks: dict[int, str] = {}
 
-    def reach(self, task: int, found: NoRoom) -> str:
-        """No room under a cap for a call; the word of which."""
+    def reach(self, task: int, found: NoRoom, agent: str, *, marked: bool = False) -> str:
+        """No room under a cap for a call; the word of which. `marked`: the agent cost more than it could before."""
         named = NAMES[found.cap]
-        unpriced = "the agent's price is unknown, and that fits under no cap"
-        self._say(f"{named} is reached" if found.needed is not None else f"{named}: {unpriced}")
+        unpriced = f"the price of {agent} is unknown, and that fits under no cap"
+        untrusted = f"{agent} cost more than it could, and fits under no cap until gigctl agent test {agent} clears it"
+        without = f"{named}: {untrusted if marked else unpriced}"
+        self._say(f"{named} is reached" if found.needed is not None else without)
         if found.cap == "run":
             self.all = self.said
         else:

@@ -141,8 +141,9 @@ class Claims:
 
     def _find_bar(self, tx: Tx, question: Question, bound: int | None) -> Later | NoRoom | None:
         """What keeps a call from being begun now: money, or the agent's limits (which count it where nothing does)."""
-        step, entry, request = question.step, question.agent.entry, question.request
-        no_room = attempts.find_no_room(tx, run=self._run, task=question.situation.task, slot=step.slot, amount=bound)
+        step, entry, request, task = question.step, question.agent.entry, question.request, question.situation.task
+        amount = None if entry.name in self._crew.marked else bound
+        no_room = attempts.find_no_room(tx, run=self._run, task=task, slot=step.slot, amount=amount)
         if no_room is not None:
             return no_room
         tokens = request.prompt_bytes // 4 + request.max_output

@@ -33,6 +33,8 @@ class Crew:
         """Agent → the calls that it may be sent at once by this run."""
         self.failing: set[str] = set()
         """Agents that failed lately: whose next answer ends that."""
+        self.marked: set[str] = set()
+        """Agents that cost more than they could, before this run: their prices are not to be trusted."""
         self._desk = desk
         self._unsafe_no_sandbox = options.unsafe_no_sandbox
         self._opened: dict[str, Agent] = {}
@@ -70,6 +72,8 @@ class Crew:
                     self._versions[name] = attempts.put_agent_version(tx, name, agent_version_hash(entry))
                     if limits.is_failing(tx, name):
                         self.failing.add(name)
+                    if limits.find_overspent(tx, name):
+                        self.marked.add(name)
                 self._opened[name] = opened
         return self._opened[name]
 

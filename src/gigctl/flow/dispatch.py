@@ -244,7 +244,8 @@ class Collector:
             if isinstance(found, Lost):
                 return ""
             if isinstance(found, NoRoom) and not found.wait:
-                return self.caps.reach(situation.task.id, found)
+                marked = step.agent in self.crew.marked
+                return self.caps.reach(situation.task.id, found, step.agent, marked=marked)
             later = found if isinstance(found, Later) else Later(ROOM_SECONDS)
             if later.seconds > waits.patience:
                 self.crew.hold(step.agent, later.seconds)

@@ -32,7 +32,7 @@ SOON_SECONDS = 0.001
 """How long that one waits, for those that come with it."""
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _Change = tuple[Callable[[Tx], object], asyncio.Future[object]]
 _End = tuple[object, Exception | None]
 
@@ -127,7 +127,9 @@ class Pool(Generic[Job]):
         """Until the jobs are done, or stopped. Raises what a stream or a worker raised."""
         loop = asyncio.get_running_loop()
         self._feeders, self._workers = [], []
-        for number in _SIGNALS:
+        # Who starts it with nohup wants it to outlive the terminal.
+        stops = [number for number in _SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        for number in stops:
             loop.add_signal_handler(number, self.stop)
         try:
             for stream in streams:
@@ -139,7 +141,7 @@ class Pool(Generic[Job]):
             if self._workers:
                 await asyncio.wait([*self._feeders, *self._workers])
         finally:
-            for number in _SIGNALS:
+            for number in stops:
                 loop.remove_signal_handler(number)
         if self._failure is not None:
             raise self._failure

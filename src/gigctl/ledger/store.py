@@ -318,6 +318,8 @@ def open_ledger(folder: Path, now: Callable[[], datetime] = clock.now, opening: 
     """The ledger of a data folder, made on first use. Raises LedgerError."""
     path = folder / FILE_NAME
     with as_ledger_errors(path):
+        if path.is_symlink() and not path.exists():
+            raise LedgerError(f"{path} is a link to {path.readlink()}, which is not there", "mount what it is on")
         if not path.exists():
             _create(path, now, opening)
         while (ledger := _open(path, now, opening)) is None:

@@ -399,7 +399,7 @@ def test_an_unknown_price_fits_under_no_cap(tmp_path: Path, server: LLMServer) -
         gig = add_texts(desk)
         result, _ = run(desk, gig, max_cost=10**15)
         assert (code(result), server.count) == (5, 0)
-        assert "price is unknown" in str(result.failure)
+        assert "price of a is unknown" in str(result.failure)
         assert code(run(desk, gig)[0]) == 0
         budgeted = add_texts(desk, about=" Soon.", budget="100")
         assert (code(run(desk, budgeted)[0]), server.count) == (5, 1)

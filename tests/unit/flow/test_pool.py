@@ -238,7 +238,7 @@ def _interrupt(number: signal.Signals = signal.SIGINT) -> Job:
     return kill
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_stop_lets_work_finish(number: signal.Signals) -> None:
     done: list[str] = []
 
@@ -255,6 +255,22 @@ def test_the_first_stop_lets_work_finish(number: signal.Signals) -> None:
     assert done == ["finished"]
     assert (day.told, day.pool.interrupted, day.pool.abandoned) == (1, True, False)
     assert signal.getsignal(number) == before
+
+
+def test_who_is_to_outlive_the_terminal_does() -> None:
+    done: list[str] = []
+
+    async def later() -> None:
+        done.append("later")
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        day = Day([_interrupt(signal.SIGHUP), later])
+        day.live()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (done, day.pool.interrupted) == (["later"], False)
 
 
 def test_the_second_stop_does_not() -> None:

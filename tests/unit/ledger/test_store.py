@@ -266,6 +266,14 @@ def test_a_backup_is_whole_and_never_overwrites(ledger: Ledger) -> None:
     assert [p.name for p in ledger.folder.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_link_that_leads_nowhere_is_no_new_ledger(tmp_path: Path) -> None:
+    """The disk that it is on is not mounted."""
+    (tmp_path / "ledger.sqlite").symlink_to("/nowhere/ledger.sqlite")
+    with pytest.raises(LedgerError, match="is a link to /nowhere/ledger"):
+        open_ledger(tmp_path)
+    assert (tmp_path / "ledger.sqlite").is_symlink()
+
+
 def test_a_backup_that_can_not_be_written(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="can't be made"):
         ledger.backup(ledger.path / "copy.sqlite")
