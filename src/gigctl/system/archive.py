@@ -9,10 +9,11 @@ import hashlib
 import io
 import os
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -158,6 +159,8 @@ class _Zip:
         self.held |= {name: Held(odd="is in the zip twice") for name in twice}
         if self._zip.comment:
             self.held["(comment)"] = Held(odd="is no part of a delivery")
+        elif not (any(held.odd for held in self.held.values()) or _is_as_written(path, infos)):
+            self.held["(zip)"] = Held(odd="was changed beside its files: unpack it to look at them alone")
 
     def digest(self, path: str, most: int) -> tuple[str, int]:
         try:
@@ -178,6 +181,8 @@ class _Zip:
             return self._zip.open(self._infos[path])
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:  # encrypted, an odd method, damaged
             raise NotReadable(f"can't be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise NotReadable("is damaged: its name is another one where its bytes are") from error
 
 
 def _held_in_zip(info: zipfile.ZipInfo) -> Held:
@@ -192,6 +197,56 @@ def _held_in_zip(info: zipfile.ZipInfo) -> Held:
     if info.extra or info.comment:
         return Held(executable, "says more than a delivery's entry")
     return Held(executable)
+
+
+_VERSION, _DEFLATED, _UTF8, _DAY = 20, 8, 0x800, 33
+_LARGEST = 0xFFFFFFFF
+_MOST_PLAIN = 0xFFFF
+"""More entries, or more bytes, need the larger form of a zip."""
+_MOST_UNPACKED = 1 << 30
+"""Bytes: about three seconds."""
+
+
+def _is_as_written(path: Path, infos: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether every byte that is no file's is one that `zip_bytes` writes (APPNOTE.TXT 6.3.9, 4.3.7-16). One that needs
+    the larger form, or unpacks to more than anybody waits for, is not looked at: its files are."""
+    unpacked = sum(info.file_size for info in infos)
+    if len(infos) >= _MOST_PLAIN or path.stat().st_size >= _LARGEST or unpacked >= _MOST_UNPACKED:
+        return True
+    listed = b""
+    with path.open("rb") as file:
+        for info in infos:
+            at, name = file.tell(), info.filename.encode("utf-8", "surrogateescape")
+            flags = 0 if name.isascii() else _UTF8
+            same = (_VERSION, flags, _DEFLATED, 0, _DAY, info.CRC, info.compress_size, info.file_size, len(name), 0)
+            head = struct.pack("<4s5H3I2H", b"PK\3\4", *same) + name
+            if file.read(len(head)) != head:
+                return False
+            mode = stat.S_IFREG | (0o755 if info.external_attr >> 16 & stat.S_IXUSR else 0o644)
+            made_by = 3 << 8 | _VERSION
+            listed += struct.pack("<4s6H3I5H2I", b"PK\1\2", made_by, *same, 0, 0, 0, mode << 16, at) + name
+            if not _is_whole_stream(file, info.compress_size, info.file_size):
+                return False
+        count, place = len(infos), file.tell()
+        end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(listed), place, 0)
+        return file.read() == listed + end
+
+
+def _is_whole_stream(file: IO[bytes], size: int, unpacked: int) -> bool:
+    """Whether so many bytes are one compressed stream of so many, and nothing after its end but the bits that fill its
+    last byte."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while size and (block := file.read(min(_CHUNK, size))):
+            size -= len(block)
+            while block and not stream.eof:
+                unpacked -= len(stream.decompress(block, _CHUNK))
+                block = stream.unconsumed_tail
+            if unpacked < 0 or (stream.eof and (stream.unused_data or size)):
+                return False
+    except zlib.error:
+        return False
+    return stream.eof and not size
 
 
 def zip_bytes(files: Iterable[tuple[str, bytes, bool]]) -> bytes:
