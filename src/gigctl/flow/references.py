@@ -40,6 +40,9 @@ def parse_reference(word: str) -> Reference:
     found = Reference.parse(word)
     if found is None:
         raise UsageError(f'"{word}" is no reference', "a gig is acme-3, a task acme-3.12, a revision acme-3.12@2")
+    if found.parts is not None:
+        raise UsageError(f"{word} names a part, and parts are not looked at or decided alone yet",
+                         f"name {word.split('/')[0]}")  # fmt: skip
     return found
 
 
@@ -87,8 +90,6 @@ def find_tasks(tx: Tx, words: Sequence[str], *, states: Sequence[str] | None = N
     out: dict[int, Target] = {}
     for word in words:
         reference = parse_reference(word)
-        if reference.parts is not None:
-            raise UsageError(f"{word} names a part, and parts are not decided alone yet", f"name {word.split('/')[0]}")
         if reference.task is not None:
             target = Target(tasks.get_task(tx, reference), reference.revision)
             before = out.get(target.task.id)

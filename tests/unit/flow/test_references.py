@@ -98,3 +98,10 @@ def test_the_open_gigs_of_all_and_of_one_client(office: Office) -> None:
     second = office.add_gig(client="other", craft="writing", brief="Write")
     assert references.list_open_gigs(office.desk) == [first, second]
     assert references.list_open_gigs(office.desk, "other") == [second]
+
+
+def test_a_part_is_passed_over_by_nobody(office: Office) -> None:
+    with office.desk.ledger.reading() as tx:
+        for look in (references.get_task, references.get_gig):
+            with pytest.raises(UsageError, match="names a part"):
+                look(tx, "me-1.1@1/99")
