@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from gigctl.errors import GigctlError
 from gigctl.flow.results import Line
 from gigctl.flow.rows import Head
 from gigctl.render.figures import json_usd
@@ -40,8 +42,14 @@ def json_line(line: Line) -> dict[str, Any]:
 def writing_lines(out: Output, path: str | None, head: Head) -> Iterator[Writes]:
     """Where the lines go: stdout, or a file that takes the place of the old one when it is whole."""
     if path in (None, "-"):
-        with out.streaming("batch") as stream:
-            yield lambda line: stream(json_line(line), line.revision)
+        own = _with_own_buffer(out)
+        try:
+            with own.streaming("batch") as stream:
+                yield lambda line: _show(own, stream, line)
+        except GigctlError:
+            own.stdout.flush()
+            raise
+        own.stdout.flush()
         return
     assert path is not None  # noqa: S101
     target = Path(path)
@@ -50,6 +58,23 @@ def writing_lines(out: Output, path: str | None, head: Head) -> Iterator[Writes]
             yield _csv_writer(file, head, "\t" if target.suffix.lower() == ".tsv" else head.delimiter)
         else:
             yield lambda line: _write_json(out, file, line)
+
+
+def _with_own_buffer(out: Output) -> Output:
+    """Where nobody reads, whoever writes a line hangs with the buffer in hand: it is not the one that is flushed by all
+    that is said beside the lines, and once more at the program's end."""
+    try:
+        handle = out.stdout.fileno()
+    except OSError:
+        return out  # no file
+    out.stdout.flush()
+    encoding, errors = out.stdout.encoding, out.stdout.errors
+    return replace(out, stdout=open(handle, "w", encoding=encoding, errors=errors, closefd=False))
+
+
+def _show(out: Output, stream: Callable[[Mapping[str, Any], str | None], None], line: Line) -> None:
+    stream(json_line(line), line.revision)
+    out.stdout.flush()  # in every form: who reads it waits for each line, or has gone away
 
 
 def _write_json(out: Output, file: TextIO, line: Line) -> None:
