@@ -13,7 +13,7 @@ import typer
 from gigctl.commands.asking import Asking
 from gigctl.commands.options import Yes, command, verb
 from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, run_options
-from gigctl.errors import GateError, UsageError, worst_exit_code
+from gigctl.errors import GateError, Interrupted, UsageError, worst_exit_code
 from gigctl.flow.batch import Batch, BatchOptions, carry_out_batch, open_batch
 from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.jobs import Asked, check_columns
@@ -137,6 +137,10 @@ def _go(
             lambda: out.say(STOPPING),
         )  # fmt: skip
         progress.show(state_of(result))
+        if isinstance(result.failure, Interrupted):
+            if output not in (None, "-"):
+                out.say(f"{output} is as it was: it is written when every row has its line")
+            raise result.failure  # within: what is not whole takes nobody's place
     out.unfinished = False
     if result.failure is not None:
         raise result.failure
