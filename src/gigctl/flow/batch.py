@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from gigctl.errors import GateError, TemporaryError, UsageError
+from gigctl.errors import DiskFull, GateError, TemporaryError, UsageError
 from gigctl.flow import policy
 from gigctl.flow.asking import view_of_new
 from gigctl.flow.current import is_passing
@@ -25,7 +25,7 @@ from gigctl.flow.pool import Ahead, Outlet
 from gigctl.flow.resting import Rested
 from gigctl.flow.results import Line, line_of, line_of_made, load_line
 from gigctl.flow.rows import BadRow, Row, Rows
-from gigctl.flow.run import RunResult, finish_result
+from gigctl.flow.run import RunResult, finish_result, with_what_is_kept
 from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import Review, Wait
 from gigctl.ledger import clients, gigs, jobs, runs, tasks
@@ -131,7 +131,10 @@ def carry_out_batch(
         work = _Work(desk, batch, rows, asked, options, run, outlet, progress, result)
         collector = work.collector = Collector(desk, own, run, work.rested, stopping)
         gc.freeze()
-        asyncio.run(collector.dispatch({batch.chain[0]: work.openings()}))
+        try:
+            asyncio.run(collector.dispatch({batch.chain[0]: work.openings()}))
+        except DiskFull as error:
+            raise with_what_is_kept(desk, own, result, error) from error
         if options.prune and not collector.is_stopping:
             work.prune()
     finish_result(desk, result, collector)
@@ -245,7 +248,7 @@ class _Work:
         """The row's task in the ledger, with a round where there is something to do; else its line comes at once."""
         gig, run = self.batch.gig, self.collector.run.id
         found = jobs.find_job(tx, gig.id, job.key)
-        if found is not None and found.seen == run:
+        if found is not None and (found.seen == run or self._is_under_way(found.task, place)):
             return partial(self._invalid, place, f"another row has the id {job.id}")
         if found is None and not self._is_over_limit(place):
             task = tasks.add_job(tx, gig, job.spec, job.craft)
@@ -274,6 +277,11 @@ class _Work:
         self.places[task] = place
         if self.options.limit is not None:
             self.counted.add(place.n)
+
+    def _is_under_way(self, task: int, place: _Place) -> bool:
+        """Whether a row before this one is at work on a task. Which run has seen it last does not tell: a later one may
+        read the same file at the same time."""
+        return task in self.places and self.places[task].n != place.n
 
     def _is_over_limit(self, place: _Place) -> bool:
         limit = self.options.limit

@@ -37,7 +37,7 @@ from gigctl.flow.steps import (
 )
 from gigctl.ledger import attempts, clients, limits, runs
 
-__all__ = ["Plan", "RunResult", "carry_out", "plan_run", "resolve_default"]
+__all__ = ["Plan", "RunResult", "carry_out", "plan_run", "resolve_default", "with_what_is_kept"]
 
 STATES = ("ready", "failed", "review", "blocked")
 
@@ -172,12 +172,12 @@ def carry_out(
         try:
             asyncio.run(collector.dispatch(_lanes(plan, options)))
         except DiskFull as error:
-            raise _full(desk, run, result, error) from error
+            raise with_what_is_kept(desk, run, result, error) from error
     finish_result(desk, result, collector)
     return result
 
 
-def _full(desk: Desk, run: runs.Run, result: RunResult, error: DiskFull) -> DiskFull:
+def with_what_is_kept(desk: Desk, run: runs.Run, result: RunResult, error: DiskFull) -> DiskFull:
     """A full disk in the middle of a run: what is kept, what is not, and how it goes on."""
     try:
         with desk.ledger.reading() as tx:
