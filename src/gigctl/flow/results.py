@@ -72,7 +72,8 @@ def line_of(tx: Tx, id_: str, end: Rested, run: int) -> Line:
         id_, status, reason, text, end.verdicts, _sum_cost(called), _sum_usage(called),
         sum(call.seconds or 0.0 for call in called) if called else None,
         revision.agent if revision else None, revision.ref if revision else None,
-        cached=bool(called) and all(call.cached_from is not None for call in called),
+        # Without a call it is what another run, or one before, had made.
+        cached=status in ("ok", "failed check") and all(call.cached_from is not None for call in called),
     )  # fmt: skip
 
 
