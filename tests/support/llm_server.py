@@ -87,6 +87,7 @@ class Reply:
     piece_delay: float = 0.0
     cut: int | None = None  # only so many bytes of the body, then the connection is closed
     hang: bool = False  # reads the request, never answers
+    until: threading.Event | None = None  # nor before this is set
     drop: bool = False  # reads the request, resets the connection
     close_idle: float | None = None  # closes the kept connection after so many seconds, unannounced
     garbage: bytes | None = None  # sent instead of HTTP
@@ -267,6 +268,8 @@ class LLMServer:
         await asyncio.sleep(reply.delay or self.latency)
         if reply.hang:
             await asyncio.Event().wait()
+        while reply.until is not None and not reply.until.is_set():
+            await asyncio.sleep(0.005)
         if reply.drop:
             _reset(writer)
             return False
