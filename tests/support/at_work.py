@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -51,6 +54,21 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, str]]) -> Path:
 def lines_of(text: str) -> list[Any]:
     """Objects, one a whole line."""
     return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+@contextmanager
+def counting_server(folder: Path, function: str = "support.at_work:answer_soon") -> Iterator[tuple[str, Path]]:
+    """The address and the log of a server in a process of its own, which goes on counting whoever is killed."""
+    port, log = folder / "port", folder / "log"
+    log.touch()
+    argv = [sys.executable, "-m", "support.llm_server", "--port-file", port, "--log", log, "--function", function]
+    process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
+    try:
+        until(lambda: port.exists() or process.poll() is not None)
+        yield f"http://127.0.0.1:{port.read_text()}/v1", log
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class AtWork:
