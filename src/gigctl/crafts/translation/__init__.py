@@ -13,6 +13,7 @@ from gigctl.crafts.base import BadSource
 from gigctl.crafts.translation import markdown, plain
 from gigctl.crafts.translation.assembling import assemble
 from gigctl.crafts.translation.blocks import Block, check_blocks, check_size, decode, place_of
+from gigctl.crafts.translation.dialect import MOST_NESTED, TooDeep
 from gigctl.crafts.translation.prompt import ask
 from gigctl.crafts.translation.reading import read
 from gigctl.crafts.translation.words import has_words
@@ -67,8 +68,13 @@ def split(source: Source | None, gig: Gig) -> Split:
         return Split(tuple(_brief_tasks(gig)))
     form = _format(source, gig)
     check_size(source)
-    with _without_collector():
-        found = (markdown if form == "markdown" else plain).find_blocks(decode(source))
+    try:
+        with _without_collector():
+            found = (markdown if form == "markdown" else plain).find_blocks(decode(source))
+    except TooDeep as error:
+        raise BadSource(
+            f"{source.name}:{error.line} is nested more than {MOST_NESTED} lists, items and quotes deep: take some out"
+        ) from error
     check_blocks(source, found.blocks)
     languages = gig.target_languages or ("",)
     shared = [(block, _shared_context(found.blocks, n, form)) for n, block in enumerate(found.blocks)]

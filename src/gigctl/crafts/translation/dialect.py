@@ -23,6 +23,16 @@ _MARKER = re.compile(r":{3,}(?![^\s:]*:)")
 """Opens or closes a container (VitePress, Docusaurus, MyST, Pandoc); `:::a:::` is none."""
 _TOML_MARK = "+++"
 _CARRIAGE = re.compile(r"\r\n?")
+MOST_NESTED = 100
+"""Levels of quotes and lists (a list and its item are one each) within one another: what is deeper has no reader."""
+
+
+class TooDeep(Exception):
+    """More is nested than that; `line` counts from 1. markdown-it would pass over the rest of the file in silence."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line} is nested more than {MOST_NESTED} levels deep")
+        self.line = line
 
 
 @cache
@@ -36,7 +46,8 @@ def markdown() -> MarkdownIt:
     from mdit_py_plugins.front_matter import front_matter_plugin
     from mdit_py_plugins.front_matter.index import _front_matter_rule
 
-    parser = MarkdownIt("commonmark", {"inline_definitions": True}).enable("table")
+    options = {"inline_definitions": True, "maxNesting": MOST_NESTED + 1}
+    parser = MarkdownIt("commonmark", options).enable("table")
     parser.use(front_matter_plugin).use(footnote_plugin, move_to_end=False).use(admon_plugin)
     rules = parser.block.ruler
     rules.at("table", _recorded(table), {"alt": ["paragraph", "reference"]})
@@ -47,13 +58,14 @@ def markdown() -> MarkdownIt:
     rules.at("admonition", _recorded(admonition), {"alt": _EVERYWHERE})
     rules.before("fence", "container_marker", _recorded(_container_marker), {"alt": _EVERYWHERE})
     rules.before("table", "toml_front_matter", _toml_front_matter)
+    rules.before("front_matter", "depth", _depth)
     return parser
 
 
 def block_tokens(text: str, known: dict[str, Any] | None = None) -> Sequence[Token]:
     """The tokens of a text's blocks; their inline content is not parsed.
 
-    `known` is filled with the document's link and footnote labels, as `inline_tokens` wants them.
+    `known` is filled with the document's link and footnote labels, as `inline_tokens` wants them. Raises TooDeep.
     """
     from markdown_it.rules_block import StateBlock
 
@@ -104,6 +116,13 @@ def _recorded(rule: Rule) -> Rule:
         return matched
 
     return recorded
+
+
+def _depth(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    del end, silent
+    if state.level >= MOST_NESTED:
+        raise TooDeep(start + 1)
+    return False
 
 
 def _at_the_very_start(rule: Rule) -> Rule:

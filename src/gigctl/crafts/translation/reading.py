@@ -15,7 +15,7 @@ from typing import Any
 from gigctl.crafts.answer_text import unwrap
 from gigctl.crafts.base import MalformedAnswer
 from gigctl.crafts.translation.blocks import DELIMITER, LINE_END, SPACES
-from gigctl.crafts.translation.dialect import block_tokens
+from gigctl.crafts.translation.dialect import TooDeep, block_tokens
 from gigctl.model import Content, Draft, Task
 
 __all__ = ["read"]
@@ -40,7 +40,10 @@ def read(task: Task, draft: Draft) -> Content:
     if not text.strip():
         raise MalformedAnswer("The answer is empty. Answer with the translation.")
     fit = _FITTERS.get(task.place.get("kind", ""))
-    return Content.of_text(fit(text, source, task.place) if fit else text)
+    try:
+        return Content.of_text(fit(text, source, task.place) if fit else text)
+    except TooDeep as error:
+        raise MalformedAnswer(f"The answer begins hundreds of lists or quotes. {_AGAIN}") from error
 
 
 def _without_tags(text: str, source: str) -> str:

@@ -91,6 +91,30 @@ def test_a_gig_without_anything_is_refused() -> None:
         translation.split(None, GIG)
 
 
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "- " * 11 + "Bonjour.",
+        "> " * 90 + "Bonjour.",
+        "\n".join("  " * n + "- Point." for n in range(45)) + "\n\n" + "  " * 44 + "  Bonjour.",
+    ],
+)
+def test_what_is_nested_deeply_is_read_and_so_is_what_follows(nested: str) -> None:
+    found = texts_of(f"{nested}\n\nFin du texte.\n")
+    assert found[-2:] == ["Bonjour.", "Fin du texte."]
+
+
+@pytest.mark.parametrize("nested", ["- " * 60 + "Bonjour.", "> " * 3000 + "Bonjour.", "1. " * 500])
+def test_what_is_nested_deeper_than_anybody_reads_is_refused(nested: str) -> None:
+    with pytest.raises(BadSource, match=r"a\.fr\.md:3 is nested more than 100"):
+        texts_of(f"Un.\n\n{nested}\n\nFin.\n")
+
+
+def test_an_answer_that_nests_deeper_is_malformed() -> None:
+    data = b"| a | b |\n|---|---|\n| un | deux |\n"
+    assert translated(data, lambda task: "> " * 200 + task.input.text) == (data, 1)
+
+
 def test_each_language_gets_its_tasks() -> None:
     gig = Gig("acme-1", "translation", target_languages=("de", "en"))
     found = translation.split(Source("a.md", b"un mot\n\ndeux\n"), gig).tasks
