@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigctl.checks.languages import decimal_signs
+from gigctl.checks.number_scales import RANGES, find_scale, is_counted_in_myriads
 
 _DIGIT = re.compile(r"[^\W\D0-9]")  # decimal digits of other scripts: Arabic-Indic, Devanagari, full-width …
 _SPACES = " \u00a0\u202f\u2009"
@@ -23,31 +24,32 @@ _TIME = re.compile(
       | \s?(?:h|Uhr|heures?|o['’]clock)\b )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SCALES = (
-    (1000, re.compile(r"\s?(?:thousand|mille\b|tausend|mil\b|mila\b|duizend|tys|тыс|ألف)", re.IGNORECASE)),
-    (10**6, re.compile(r"\s?(?:milli?on|millón|milhão|milhões|miljoen|миллион|млн|mln|mio\b|مليون)", re.IGNORECASE)),
-    (10**9, re.compile(r"\s?(?:billion|mill?iard|mil millones|bilhão|bilhões|миллиард|млрд|mrd|مليار)", re.IGNORECASE)),
-)
 _VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
 _MINUS = "-−‐‑–"
 _LONGEST = 60
+_MONEY = tuple("€$£¥￥₽₹₩")
+_WIDEST_RANGE = 9
 _DOTTED_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3}|[12][0-9]{3}\.[0-9]{1,2}\.[0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`readings` are values as plain text (`-1234.5`, `14:30`), the likeliest first."""
+    """`readings` are values as plain text (`-1234.5`, `14:30`), the likeliest first.
+
+    `exponent` of the word that multiplies it (`million`: 6), which is part of `text` and of the values.
+    """
 
     text: str
     start: int
     end: int
     readings: tuple[str, ...]
+    exponent: int = 0
 
     @property
     def whole(self) -> int | None:
-        """The value where it is a small whole number, without its sign."""
-        value = self.readings[0].lstrip("-")
-        return int(value) if value.isdigit() and len(value) <= 6 else None
+        """The value where it is a whole number or a full hour, without its sign."""
+        value = self.readings[0].lstrip("-").removesuffix(":00")
+        return int(value) if value.isdigit() and len(value) <= 15 else None
 
 
 def ascii_digits(text: str) -> str:
@@ -103,13 +105,63 @@ def _time_readings(found: re.Match[str], language: str) -> tuple[str, ...]:
 
 
 def _plain_numbers(text: str, start: int, end: int, language: str) -> Iterator[Number]:
+    myriads = is_counted_in_myriads(language)
+    last: Number | None = None
     for found in _NUMBER.finditer(text, start, end):
         for token, offset in _split(found.group(), language):
             begin = found.start() + offset
-            values = [*_values(token, language), *_scaled(token, text, begin, language)]
-            if _is_negative(text, begin):
-                values = [f"-{value}" for value in values]
-            yield Number(token, begin, begin + len(token), tuple(dict.fromkeys(values)))
+            item = _number(text, begin, begin + len(token), language)
+            if last is not None:
+                joined = _joined(last, item, text) if myriads else None
+                if joined:
+                    last = joined
+                    continue
+                yield _in_range(last, item, text)
+            last = item
+    if last is not None:
+        yield last
+
+
+def _number(text: str, begin: int, end: int, language: str) -> Number:
+    values = _values(text[begin:end], language)
+    scale = find_scale(text, end, language)
+    exponent = 0
+    if scale and values:
+        scaled = [scaled_value(value, scale.exponent) for value in values if value[0] != "v"]
+        if scale.sure or _is_money(text, begin, scale.end):
+            values, exponent = scaled or values, scale.exponent
+            end = scale.end
+        else:
+            values += scaled
+    if _is_negative(text, begin):
+        values = [f"-{value}" for value in values]
+    return Number(text[begin:end], begin, end, tuple(dict.fromkeys(values)), exponent)
+
+
+def _is_money(text: str, start: int, end: int) -> bool:
+    """Whether a letter that multiplies is surely one: `$5M`, `2,5 M€`."""
+    return text[max(0, start - 1) : start] in _MONEY or text[end : end + 2].lstrip(_SPACES)[:1] in _MONEY
+
+
+def _in_range(item: Number, following: Number, text: str) -> Number:
+    """`2 to 3 million` may be two million to three."""
+    if not following.exponent or item.exponent or following.start - item.end > _WIDEST_RANGE:
+        return item
+    if text[item.end : following.start].strip(_SPACES) not in RANGES:
+        return item
+    scaled = [scaled_value(value, following.exponent) for value in item.readings if value[0] not in "v-"]
+    return replace(item, readings=(*item.readings, *scaled))
+
+
+def _joined(item: Number, following: Number, text: str) -> Number | None:
+    """`1億2000万` is one number."""
+    if not item.exponent or text[item.end : following.start].strip(" ") or following.exponent >= item.exponent:
+        return None
+    whole, rest = item.readings[0], following.readings[0]
+    if not (whole.isdigit() and rest.isdigit()) or len(rest) > item.exponent or len(whole) > _LONGEST:
+        return None
+    value = str(int(whole) + int(rest))
+    return Number(text[item.start : following.end], item.start, following.end, (value,), item.exponent)
 
 
 def _split(run: str, language: str) -> Iterator[tuple[str, int]]:
@@ -166,15 +218,28 @@ def plain_value(text: str) -> str:
     return f"{whole}.{fraction}" if fraction else whole
 
 
-def _scaled(token: str, text: str, start: int, language: str) -> Iterator[str]:
-    """`1.5 million` may come back as `1 500 000`."""
-    after = text[start + len(token) : start + len(token) + 14]
-    if not after[:2].strip() or not re.fullmatch(r"[0-9]{1,6}(?:[.,][0-9]{1,3})?", token):
-        return
-    for scale, pattern in _SCALES:
-        if pattern.match(after):
-            whole, _, fraction = token.replace(",", ".").partition(".")
-            yield str(int(whole + fraction) * scale // 10 ** len(fraction))
+def scaled_value(value: str, exponent: int) -> str:
+    """`2.5` and 6 are 2500000."""
+    whole, _, fraction = value.partition(".")
+    digits = whole + fraction.ljust(exponent, "0")
+    point = len(whole) + exponent
+    return plain_value(f"{digits[:point]}.{digits[point:]}")
+
+
+def loosened(numbers: list[Number]) -> list[Number]:
+    """The same, without what multiplies as well: for where one of two languages' words for it are not known."""
+    return [
+        replace(item, readings=(*item.readings, *(_unscaled(value, item.exponent) for value in item.readings)))
+        if item.exponent
+        else item
+        for item in numbers
+    ]
+
+
+def _unscaled(value: str, exponent: int) -> str:
+    sign, value = ("-", value[1:]) if value.startswith("-") else ("", value)
+    whole, _, fraction = value.rjust(exponent + 1, "0").partition(".")
+    return sign + plain_value(f"{whole[:-exponent]}.{whole[-exponent:]}{fraction}")
 
 
 def _is_negative(text: str, start: int) -> bool:

@@ -18,16 +18,22 @@ _EXTRA = {
         10: "decimal", 12: "dozen", 16: "hexadecimal hex",
     },
     "fr": {1: "premier première unique", 2: "double seconde second", 3: "triple tiers", 4: "quart", 12: "douzaine"},
-    "de": {1: "ein eine einem einer eines einen einmal einzig", 2: "zwei beide beiden doppelt", 3: "drei"},
+    "de": {1: "ein eine einem einer eines einen einmal einzig", 2: "zwei beid doppel", 3: "drei"},
     "es": {1: "un una uno primer", 2: "ambos ambas doble", 3: "triple"},
     "it": {1: "un uno una", 2: "entrambi entrambe doppio"},
     "pt": {1: "um uma", 2: "ambos ambas duplo dois duas"},
     # CLDR has no ordinals of Polish, and no cases of the Russian zero.
     "pl": {
-        1: "jeden jedna jedno jednego jednej pierwsz", 2: "oba obie obydwa podwójny drug", 3: "trzeci trzecia trój",
-        4: "czwart czwór", 5: "piąt", 6: "szóst", 7: "siódm", 8: "ósm", 9: "dziewiąt", 10: "dziesiąt",
+        1: "jeden jedna jedno jednego jednej pierwsz", 2: "oba obie obu obydw podwój drug dwu",
+        3: "trzeci trzecia trój", 4: "czwart czwór cztero", 5: "piąt pięcio", 6: "szóst sześcio",
+        7: "siódm siedmio", 8: "ósm ośmio", 9: "dziewiąt dziewięcio", 10: "dziesiąt dziesięcio",
     },
-    "ru": {0: "нуль нуля нулю нулев", 1: "один одна одно одного одной раз", 2: "оба обе двойной", 3: "тройной"},
+    "ru": {
+        0: "нуль нуля нулю нулев", 1: "один одна одно одного одной раз",
+        2: "оба обе обоих обеих обоим обеим обоими обеими двойн двое двоих", 3: "тройн трое троих",
+    },
+    "zh": {2: "双 雙 俩"},
+    "ja": {2: "両 双 二重"},
 }  # fmt: skip
 """What CLDR's rules do not make: articles, pairs, bases. A stem will do where compounds are written as one word."""
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))

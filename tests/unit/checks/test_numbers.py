@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gigctl.checks.number_tokens import find_numbers, plain_value
 from gigctl.checks.number_words import Spelling
+from gigctl.checks.number_written import find_written
 from support.checking import messages, translate_check
 
 SAME = [
@@ -65,6 +66,55 @@ SAME = [
     ("en-fr", "Python 3.11.7 and UTF-8", "Python 3.11.7 et UTF-8"),
     ("en-fr", "a ratio of 16:9", "un rapport de 16:9"),
     ("en-fr", "1½ cups", "1 1/2 tasses"),
+    # what multiplies, by language
+    ("en-fr", "2.5 billion euros", "2,5 milliards d’euros"),
+    ("en-es", "2 billion euros", "2 mil millones de euros"),
+    ("en-es", "2 trillion", "2 billones"),
+    ("en-pt", "2 billion", "2 bilhões"),
+    ("en-pl", "2 million users", "2 miliony użytkowników"),
+    ("en-ru", "2.5 billion", "2,5 миллиарда"),
+    ("en-zh", "5 million users", "500万用户"),
+    ("en-ja", "1.5 billion", "15億"),
+    ("en-ja", "120 million yen", "1億2000万円"),
+    ("en-ja", "2 to 3 million", "200万から300万"),
+    ("en-ko", "5 million won", "500만 원"),
+    ("en-hi", "5 lakh rupees", "5 लाख रुपये"),
+    ("en-de", "5 lakh", "500.000"),
+    ("en-ro", "20 million", "20 de milioane"),
+    ("en-it", "the 3-million project", "il progetto da 3 milioni"),
+    ("en-fr", "€2.5M", "2,5 M€"),
+    ("en-fr", "5k users", "5 000 utilisateurs"),
+    ("en-zh", "5 km", "5千米"),
+    ("en-fr", "between 2 and 3 million", "entre 2 et 3 millions"),
+    ("en-sw", "2 million", "milioni 2"),
+    ("fr-en", "1 000 000 de fois", "a million times"),
+    ("en-ru", "two million", "2 млн"),
+    ("fr-en", "deux millions et demi", "2.5 million"),
+    ("en-de", "half a million", "eine halbe Million"),
+    # written out
+    ("en-fr", "in nineteen ninety-nine", "en 1999"),
+    ("fr-en", "trente (30) jours", "thirty (30) days"),
+    ("en-zh", "within thirty days", "在三十天内"),
+    ("en-zh", "within thirty days", "在30天内"),
+    ("fr-en", "à quatorze heures", "at 2 pm"),
+    ("fr-en", "un produit neuf", "a new product"),
+    ("fr-en", "les deux parties", "the parties"),
+    ("fr-en", "entre deux lignes", "between lines"),
+    ("fr-en", "cent pour cent", "100 percent"),
+    ("en-fr", "of two_phase and --two-way", "de two_phase et --two-way"),
+    ("en-it", "an event of DOS", "uno degli eventi di DOS"),
+    ("en-es", "a two-phase commit", "un «two-phase commit»"),
+    ("en-fi", "within thirty days", "kolmessakymmenessä päivässä"),
+    # one currency, however it is written
+    ("en-zh", "The price is $100.", "价格为100美元。"),
+    ("en-zh", "€100", "100欧元"),
+    ("en-ja", "$100", "100ドル"),
+    ("zh-en", "100元", "100 yuan"),
+    ("en-fr", "100 CAD", "100 $"),
+    ("en-fr", "US$1,200,000", "1,2 million de dollars"),
+    ("fr-en", "500 livres", "500 books"),
+    ("fr-en", "500 euros", "500"),
+    ("en-fr", "3 European countries", "3 pays européens"),
 ]
 OTHER = [
     ("fr-en", "Il y a 12 fichiers.", "There are files.", ["12 in the source, missing in the draft"]),
@@ -92,6 +142,29 @@ OTHER = [
     ("en-fr", "4 files", "quatorze fichiers", None),
     ("en-fr", "5 and 5", "5", None),
     ("en-ar", "13 cars", "١٢ سيارة", None),
+    ("fr-en", "2 millions d’euros", "2 billion euros",
+     ["2 millions in the source, missing in the draft", "2 billion in the draft, not in the source"]),
+    ("fr-en", "2 millions d’euros", "2 thousand euros", None),
+    ("fr-en", "2 millions d’euros", "2 euros", None),
+    ("fr-en", "2,5 millions", "2.5 billion", None),
+    ("en-fr", "2 billion", "2 billions", None),
+    ("en-es", "2 billion euros", "2 billones de euros", None),
+    ("en-de", "3 million dollars", "3 Milliarden Dollar", None),
+    ("en-zh", "5 million users", "500亿用户", None),
+    ("en-hi", "5 lakh rupees", "5 करोड़ रुपये", None),
+    ("en-fr", "€2.5M", "2,5 €", None),
+    ("fr-en", "Délai de trente jours.", "Period of thirteen days.",
+     ["trente (30) in the source, missing in the draft", "thirteen (13) in the draft, not in the source"]),
+    ("fr-en", "trente (30) jours", "thirteen (30) days", ["thirteen (13) in the draft, not in the source"]),
+    ("fr-en", "soit cinq cents euros", "or five thousand euros", None),
+    ("fr-en", "pendant deux ans", "for three years", None),
+    ("de-en", "zweihundert Euro", "three hundred euros", None),
+    ("ru-en", "в течение тридцати дней", "within thirteen days", None),
+    ("en-zh", "within thirty days", "在十三天内", ["thirty (30) in the source, missing in the draft"]),
+    ("fr-en", "500 euros", "500 dollars", ["500 is EUR in the source, USD in the draft"]),
+    ("fr-en", "soit cinq cents euros", "or five hundred dollars", ["500 is EUR in the source, USD in the draft"]),
+    ("en-de", "500 euros and 300 dollars", "500 Dollar und 300 Euro",
+     ["500 is EUR in the source, USD in the draft", "300 is USD in the source, EUR in the draft"]),
 ]  # fmt: skip
 
 
@@ -130,6 +203,47 @@ def test_a_language_spells_its_numbers(number: int, language: str) -> None:
 
     words = RbnfEngine.for_language(language).format_number(number).text
     assert Spelling(f"xx {words} yy", language).has(number)
+
+
+_SPELT = ["en", "fr", "de", "es", "it", "pt", "nl", "pl", "ru"]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(2, 10**6) | st.integers(1, 999).flatmap(lambda n: st.sampled_from([n * 10**6, n * 10**9, n * 10**12])),
+    st.sampled_from(_SPELT),
+)
+def test_a_number_that_is_written_out_is_read_in_every_gender_and_case(number: int, language: str) -> None:
+    from unicode_rbnf import FormatPurpose, RbnfEngine
+
+    spelt = RbnfEngine.for_language(language).format_number(number, purpose=FormatPurpose.CARDINAL)
+    for words in set(spelt.text_by_ruleset.values()):
+        plain = words.replace("\xad", "")
+        assert [item.value for item in find_written(f"xx {plain} yy", language)] == [number], words
+
+
+@given(st.text(st.sampled_from(sorted("et deux cent mille vingt-million 2万億五百 € M,.\n")), max_size=60))
+def test_any_text_is_compared_with_itself(text: str) -> None:
+    for language in ("fr", "de", "zh"):
+        assert translate_check("numbers", text, text, f"{language}-{language}").passed
+
+
+def test_words_mean_what_they_mean_in_their_language() -> None:
+    clear = {
+        item.text: item.value
+        for item in find_written("deux millions, neuf, cinquante cents, mille", "fr")
+        if item.clear
+    }
+    assert clear == {"deux millions": 2 * 10**6, "cinquante": 50, "mille": 1000}
+    assert not find_written("one and a half of the other", "fi")
+
+
+@pytest.mark.parametrize(
+    ("source", "draft"), [("1" * 6000, "2" * 6000), ("deux " * 3000, "two " * 3000), ("zwei" * 9000, "二" * 9000)]
+)
+def test_what_is_far_too_long_is_answered(source: str, draft: str) -> None:
+    for pair in ("fr-en", "de-zh", "zh-ja"):
+        translate_check("numbers", source, draft, pair)
 
 
 @given(st.integers(0, 10**12))
