@@ -24,11 +24,12 @@ from gigctl.flow.planning import Planned, open_new, open_planned, plan_task
 from gigctl.flow.pool import Ahead, Outlet
 from gigctl.flow.resting import Rested
 from gigctl.flow.results import Line, line_of, line_of_made, load_line
+from gigctl.flow.rowpages import RowPages
 from gigctl.flow.rows import BadRow, Row, Rows
 from gigctl.flow.run import RunResult, finish_result, with_what_is_kept
 from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import Review, Wait
-from gigctl.ledger import clients, gigs, jobs, runs, tasks
+from gigctl.ledger import clients, gigs, job_rows, jobs, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import CheckSpec, Reference
 from gigctl.records import ClientRecord, GigRecord, TaskRecord
@@ -160,6 +161,7 @@ class _Place:
     id: str
     line: int
     cells: tuple[str, ...]
+    kept: jobs.Place | None = None  # of a row that can be read
 
 
 @dataclass
@@ -189,11 +191,11 @@ class _Work:
     # --- in ---
 
     async def openings(self) -> AsyncIterator[Opening]:
-        n = 0
+        n, pages = 0, RowPages(self.batch.gig, self.options.path, self.collector.run.id, self.rows.head)
         async for group in self._ahead.groups(READ_AHEAD):
-            for row in group:
+            for row, kept in zip(group, pages.places(group), strict=True):
                 await self._wait_for_room(n)
-                opening = self._opening(n, row)
+                opening = self._opening(n, row, kept)
                 n += 1
                 if opening is not None:
                     yield opening
@@ -227,8 +229,8 @@ class _Work:
             self.result.codes.add(TemporaryError.exit_code)
         self._out(place, done or Line(place.id, "not run", "another run works on it"))
 
-    def _opening(self, n: int, row: Row | BadRow) -> Opening | None:
-        place = _Place(n, "", row.line, row.cells)
+    def _opening(self, n: int, row: Row | BadRow, kept: jobs.Place | None) -> Opening | None:
+        place = _Place(n, "", row.line, row.cells, kept)
         try:
             if isinstance(row, BadRow):
                 raise BadJob(row.reason)  # noqa: TRY301  # told below, with those of the jobs
@@ -246,13 +248,14 @@ class _Work:
 
     def _take_in(self, tx: Tx, job: Job, place: _Place) -> Opened:
         """The row's task in the ledger, with a round where there is something to do; else its line comes at once."""
-        gig, run = self.batch.gig, self.collector.run.id
+        gig, run, kept = self.batch.gig, self.collector.run.id, place.kept
+        assert kept is not None  # noqa: S101  # who made a job of it could read it
         found = jobs.find_job(tx, gig.id, job.key)
         if found is not None and (found.seen == run or self._is_under_way(found.task, place)):
             return partial(self._invalid, place, f"another row has the id {job.id}")
         if found is None and not self._is_over_limit(place):
             task = tasks.add_job(tx, gig, job.spec, job.craft)
-            jobs.add_job(tx, gig.id, job.key, task.id, run)
+            jobs.add_job(tx, gig.id, job.key, task.id, run, kept)
             self._begun(task.id, place)
             situation = open_new(tx, task, self.batch.chain, self.run, run)
             if task.input_base is not None:
@@ -260,7 +263,7 @@ class _Work:
             return Fresh(situation, view_of_new(gig, self.batch.client, task, job.spec))
         if found is None:
             return partial(self._limited, place)
-        jobs.see_job(tx, gig.id, job.key, run)
+        jobs.see_job(tx, gig.id, job.key, run, kept, found.mark)
         self._renew(tx, tasks.get_task_by_id(tx, found.task), job)
         task = tasks.get_task_by_id(tx, found.task)
         planned = plan_row(tx, task, self.run, self.batch.chain)
@@ -349,6 +352,8 @@ class _Work:
             raise UsageError("--prune dropped nothing: not every row could be read", "mend the file, then run it again")
         with self.desk.ledger.writing() as tx:
             for task in jobs.list_unseen(tx, self.batch.gig.id, self.collector.run.id):
-                if tasks.get_task_by_id(tx, task).state != "signed":
-                    tasks.set_state(tx, task, "cancelled")
-                    self.result.pruned += 1
+                if tasks.get_task_by_id(tx, task).state == "signed":
+                    job_rows.lose_row(tx, task)
+                    continue
+                tasks.set_state(tx, task, "cancelled")
+                self.result.pruned += 1

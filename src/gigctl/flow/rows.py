@@ -35,12 +35,13 @@ _EXCEL = re.compile(r'sep=([^\r\n"]?)\r?\n')
 class Row:
     """`line` counts from 1 and is where the row begins; `values` are texts by column, or (JSON) whatever stood there.
 
-    `cells` are a CSV's, to be written out again as they came.
+    `cells` are a CSV's, to be written out again as they came, `text` a line of JSON as it came.
     """
 
     line: int
     values: Mapping[str, Any]
     cells: tuple[str, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,18 @@ class BadRow:
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a file says before its first row. `columns` are a CSV's, empty for JSON lines; `twice` those of its names
-    that stand there more than once."""
+    that stand there more than once. How it was written, so that what goes back can be read where it came from:
+    `newline`, `quoted` (all names are), `sep` (Excel's line before the header), `marked` (UTF-8 must be told by a byte
+    order mark: it had one, or was in another encoding)."""
 
     csv: bool = False
     columns: tuple[str, ...] = ()
     delimiter: str = ","
     twice: frozenset[str] = frozenset()
+    newline: str = "\n"
+    quoted: bool = False
+    sep: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,7 @@ class _Lines:
         self.number = 0
         self.longest = 0
         self.taken = 0  # bytes
+        self.marked = False
         self._read = read
         self._decoder = _decoder(encoding)
         self._encoding = encoding
@@ -115,6 +123,7 @@ class _Lines:
         wide = self._held.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in self._held[:_ENOUGH]
         if wide and self._encoding.lower().startswith("utf-8"):
             raise UsageError(f"{self.name} looks like UTF-16: expected UTF-8", "--encoding utf-16")
+        self.marked = self._held.startswith(codecs.BOM_UTF8) or codecs.lookup(self._encoding).name != "utf-8"
         return self._first()
 
     def _first(self) -> str:
@@ -188,7 +197,7 @@ def _json_rows(lines: _Lines) -> Iterator[Row | BadRow]:
         if not line.strip():
             continue
         try:
-            yield Row(lines.number, _json_object(line))
+            yield Row(lines.number, _json_object(line), text=line.strip())
         except ValueError as error:
             yield BadRow(lines.number, str(error))
         except RecursionError:
@@ -243,13 +252,18 @@ def _csv_head(lines: _Lines) -> Head:
     outside = re.sub(r'"[^"]*"', "", line)
     delimiter = (excel and excel[1]) or max(DELIMITERS, key=outside.count)
     try:
-        names = tuple(
-            name.strip() for name in next(csv.reader(chain([line], lines.each), delimiter=delimiter, strict=True))
-        )
+        written = next(csv.reader(chain([line], lines.each), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise UsageError(f"{lines.name}: the header line is no CSV: {error}") from error
+    names = tuple(name.strip() for name in written)
     twice = frozenset(name for name, count in Counter(names).items() if count > 1)
-    return Head(True, names, delimiter, twice)
+    ending = "\r\n" if line.endswith("\r\n") else "\n"
+    quoted = line.startswith(delimiter.join(_quoted(name) for name in written))
+    return Head(True, names, delimiter, twice, ending, quoted, bool(excel), lines.marked)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _csv_rows(lines: _Lines, head: Head) -> Iterator[Row | BadRow]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gigctl.ledger.blobs import sha256_of
+from gigctl.ledger.job_rows import Page
 from gigctl.ledger.store import Tx
 
-__all__ = ["Job", "add_batch", "add_job", "find_batch", "find_job", "job_key", "list_unseen", "see_job"]
+__all__ = ["Job", "Place", "add_batch", "add_job", "find_batch", "find_job", "job_key", "list_unseen", "see_job"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The task of a row, and the run that last read the row."""
+    """The task of a row, the run that last read the row, and the mark of what it said then."""
 
     task: int
     seen: int
+    mark: int | None = None
 
 
 def job_key(text: str) -> str:
@@ -38,16 +40,33 @@ def add_batch(tx: Tx, client: int, key: str, gig: int) -> None:
 
 
 def find_job(tx: Tx, gig: int, key: str) -> Job | None:
-    row = tx.find("SELECT task, seen FROM job WHERE gig = ? AND key = ?", gig, key)
-    return None if row is None else Job(row["task"], row["seen"])
+    row = tx.find("SELECT task, seen, mark FROM job WHERE gig = ? AND key = ?", gig, key)
+    return None if row is None else Job(*row)
 
 
-def add_job(tx: Tx, gig: int, key: str, task: int, run: int) -> None:
-    tx.insert("job", gig=gig, key=key, task=task, seen=run)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its file a row stands, and where what it says is kept."""
+
+    line: int
+    page: Page
+    mark: int
 
 
-def see_job(tx: Tx, gig: int, key: str, run: int) -> None:
-    tx.run("UPDATE job SET seen = max(seen, ?) WHERE gig = ? AND key = ?", run, gig, key)
+def add_job(tx: Tx, gig: int, key: str, task: int, run: int, place: Place) -> None:
+    page = place.page.put(tx)
+    tx.insert("job", gig=gig, key=key, task=task, seen=run, page=page, mark=place.mark, line=place.line)
+
+
+def see_job(tx: Tx, gig: int, key: str, run: int, place: Place, known: int | None) -> None:
+    """A row was read again; `known` is the mark of what it said before."""
+    if place.mark == known:
+        tx.run("UPDATE job SET seen = max(seen, ?), line = ? WHERE gig = ? AND key = ?", run, place.line, gig, key)
+        return
+    tx.run(
+        "UPDATE job SET seen = max(seen, ?), line = ?, page = ?, mark = ? WHERE gig = ? AND key = ?",
+        run, place.line, place.page.put(tx), place.mark, gig, key,
+    )  # fmt: skip
 
 
 def list_unseen(tx: Tx, gig: int, run: int) -> list[int]:

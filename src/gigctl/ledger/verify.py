@@ -8,6 +8,7 @@ from typing import Any
 
 from gigctl.ledger.blobs import check_blobs, sha256_of
 from gigctl.ledger.decisions import check_decisions
+from gigctl.ledger.job_rows import check_rows
 from gigctl.ledger.journal import Event, check_chain, list_events
 from gigctl.ledger.revisions import check_revisions
 from gigctl.ledger.store import Ledger, Tx
@@ -26,7 +27,8 @@ def check_ledger(ledger: Ledger) -> list[str]:
             told.hear(event)
         rows = (_check_inputs, _check_revision_rows, _check_verdicts, _check_attempts, _check_walls, _check_signatures)
         found = (line for check in rows for line in check(tx, told))
-        return [*check_blobs(tx), *check_revisions(tx), *check_decisions(tx), *found, *_check_sums(tx)]
+        kept = [*check_blobs(tx), *check_revisions(tx), *check_decisions(tx), *check_rows(tx)]
+        return [*kept, *found, *_check_sums(tx)]
 
 
 @dataclass

@@ -57,8 +57,33 @@ def test_the_header_line_tells_the_dialect(delimiter: str, end: str, bom: str) -
     text = bom + end.join([delimiter.join(row) for row in (("id", "input", "note"), ("007", "Tea", "3,5;x"[:3]))])
     text = text.replace("3,5", '"3,5"')
     head, rows = read(text)
-    assert head == Head(True, ("id", "input", "note"), delimiter)
+    assert head == Head(True, ("id", "input", "note"), delimiter, newline=end, marked=bool(bom))
     assert rows == [Row(2, {"id": "007", "input": "Tea", "note": "3,5"}, ("007", "Tea", "3,5"))]
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "said"),
+    [
+        (b"id,input\n1,x\n", "utf-8", {}),
+        (b'"id","in ""put"""\r\n1,x\n', "utf-8", {"quoted": True, "newline": "\r\n"}),
+        (b'"id",input\n1,x\n', "utf-8", {}),
+        (b'"id","in\nput"\n1,x\n', "utf-8", {}),
+        (b"sep=;\r\nid;input\r\n1;x\r\n", "utf-8", {"sep": True, "newline": "\r\n"}),
+        (b"\xef\xbb\xbfid,input\n", "utf-8", {"marked": True}),
+        ("id,input\n1,é\n".encode("cp1252"), "cp1252", {"marked": True}),
+        ("id,input\n1,é\n".encode("utf-16"), "utf-16", {"marked": True}),
+    ],
+)
+def test_how_a_file_was_written(data: bytes, encoding: str, said: dict[str, Any]) -> None:
+    head = read(data, encoding=encoding)[0]
+    plain = {"quoted": False, "newline": "\n", "sep": False, "marked": False}
+    assert {name: getattr(head, name) for name in plain} == {**plain, **said}
+
+
+def test_a_line_of_json_as_it_came() -> None:
+    (row,) = read('{"id": "1",  "price": 1.10} \r\n', name="jobs.jsonl")[1]
+    assert isinstance(row, Row)
+    assert row.text == '{"id": "1",  "price": 1.10}'
 
 
 def test_the_rows_below_the_header_do_not_change_the_dialect() -> None:
