@@ -89,6 +89,7 @@ class _Finder:
         user_site = (self.home / ".local" / "lib").glob("python3*")  # `pip install --user`
         self._found: dict[Path, None] = dict.fromkeys(user_site)
         self._seen: set[Path] = set()
+        self._led: set[Path] = set()  # where a client's own files led
 
     def locate(self, word: str) -> Path | None:
         """Where the caller's shell would find a command; a relative path is one in the tree or its dependencies."""
@@ -102,7 +103,7 @@ class _Finder:
     def add(self, program: Path, hops: int = _HOPS) -> None:
         """A program with all that the way to it passes: each link, the interpreter, the virtual environment's base."""
         program = Path(os.path.normpath(program))
-        if hops == 0 or program in self._seen:
+        if hops == 0 or program in self._seen or (program in self._led and not self._may_lead_to(program)):
             return
         self._seen.add(program)
         if program.is_relative_to(self._tree):
@@ -113,13 +114,31 @@ class _Finder:
             return
         self._show(program)
         if program.is_symlink():
-            self.add(program.parent / program.readlink(), hops - 1)
+            self._follow(program, program.parent / program.readlink(), hops)
             return
         if (real := program.resolve()) != program:  # a link further up
-            self.add(real, hops - 1)
+            self._follow(program, real, hops)
         for name in _interpreters(program):
             if (found := self.locate(name)) is not None:
-                self.add(found, hops - 1)
+                self._follow(program, found, hops)
+
+    def _follow(self, program: Path, target: Path, hops: int) -> None:
+        """What is in the client's folder they may have written: it opens no door but to what is plainly a toolchain."""
+        if self._is_in_repository(program):
+            self._led.add(Path(os.path.normpath(target)))
+        self.add(target, hops - 1)
+
+    def _is_in_repository(self, path: Path) -> bool:
+        return self._repository is not None and path.is_relative_to(self._repository)
+
+    def _may_lead_to(self, program: Path) -> bool:
+        """Whether a client's link, `#!` line or `pyvenv.cfg` may show a program: one that the caller's PATH has too, or
+        of an installed language."""
+        real = program.resolve()
+        found = shutil.which(program.name, path=":".join(self.entries))
+        if is_visible(real, ()) or (found is not None and Path(found).resolve() == real):
+            return True
+        return self._is_in_repository(real) or any(_is_toolchain(place.parent.parent) for place in (program, real))
 
     def _add_for_draft(self, script: Path, hops: int) -> None:
         """A draft's script may name an interpreter that the caller has on PATH, and opens no other door."""
@@ -173,20 +192,24 @@ class _Finder:
         return not within and not SECRET.intersection(path.parts) and path != Path("/")
 
     def _is_honest(self, folder: Path) -> bool:
-        """A link in a client's folder may lead to another folder of that name, and to nothing else."""
+        """A link in a client's folder may lead to another folder of that name there, and to nothing else."""
         real = folder.resolve()
-        return real.name == folder.name and self._may_be_dependency(real)
-
-    def _may_be_dependency(self, real: Path) -> bool:
-        return not SECRET.intersection(real.parts) and not self.home.is_relative_to(real)
+        assert self._repository is not None  # noqa: S101
+        return real.name == folder.name and real.is_relative_to(self._repository.resolve())
 
     def _add_base(self, prefix: Path) -> None:
         """The interpreter that a virtual environment was made from; the toolchains that rustup keeps elsewhere."""
         if (home := _venv_home(prefix)) is not None:
             for python in (*prefix.glob("bin/python*"), *home.glob("python3*")):
-                self.add(python)
+                self._follow(prefix, python, _HOPS + 1)
         if prefix == self.home / ".cargo" / "bin" / "cargo":
             self._found.setdefault(self.home / ".rustup")
+
+
+def _is_toolchain(prefix: Path) -> bool:
+    """Whether a folder holds an installed Python, Node or Ruby: its library is there."""
+    lib = prefix / "lib"
+    return any(lib.glob("python3*/os.py")) or (lib / "node_modules").is_dir() or (lib / "ruby").is_dir()
 
 
 def _venv_home(prefix: Path) -> Path | None:

@@ -153,3 +153,43 @@ def test_loops_end(home: Path, tree: Path, tmp_path: Path) -> None:
 def test_relative_and_unseen_entries_of_path_are_dropped(home: Path, tree: Path) -> None:
     seen = _see(home, tree, "true", path=f".:bin:{home}/private/bin:/usr/bin")
     assert seen.search_path == "/usr/bin:/usr/local/bin:/bin"
+
+
+@pytest.fixture
+def other(home: Path) -> Path:
+    """Another client's folder, with a program in it."""
+    _program(home / "other" / "bin" / "x")
+    (home / "other" / "secret.txt").write_text("theirs")
+    (home / "other" / "node_modules").mkdir()
+    return home / "other"
+
+
+@pytest.mark.parametrize("way", ["pyvenv.cfg", "a link", "a #! line", "node_modules"])
+def test_a_clients_environment_opens_no_other_folder(
+    home: Path, tree: Path, repository: Path, other: Path, way: str
+) -> None:
+    (repository / ".venv" / "bin").mkdir(parents=True)
+    if way == "pyvenv.cfg":
+        _program(other / "bin" / "python3")
+        (repository / ".venv" / "pyvenv.cfg").write_text(f"home = {other}/bin\n")
+    elif way == "a link":
+        (repository / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+        (repository / ".venv" / "bin" / "python3").symlink_to(other / "bin" / "x")
+    elif way == "a #! line":
+        _program(repository / ".venv" / "bin" / "tool", f"#!{other}/bin/x\n")
+    else:
+        (repository / "node_modules").symlink_to(other / "node_modules")
+    seen = _see(home, tree, ".venv/bin/tool" if way == "a #! line" else "sh", repository=repository)
+    assert not is_visible(other / "secret.txt", seen.shown)
+    assert not any(real.is_relative_to(other) for _, real in seen.dependencies)
+
+
+def test_a_clients_environment_leads_to_an_installed_language(home: Path, tree: Path, repository: Path) -> None:
+    base = home / ".pyenv" / "versions" / "3.12"
+    _program(base / "bin" / "python3.12")
+    (base / "lib" / "python3.12").mkdir(parents=True)
+    (base / "lib" / "python3.12" / "os.py").touch()
+    (repository / ".venv" / "bin").mkdir(parents=True)
+    (repository / ".venv" / "pyvenv.cfg").write_text(f"home = {base}/bin\n")
+    (repository / ".venv" / "bin" / "python").symlink_to(base / "bin" / "python3.12")
+    assert base in _see(home, tree, "sh", repository=repository).shown
