@@ -114,3 +114,16 @@ def cost_of(entry: AgentEntry, usage: Usage | None) -> int | None:
     if usage is None:
         return None
     return usage.input * entry.price_in + usage.output * entry.price_out
+
+
+LEAST_SHARE = 10
+"""A tenth of the price is what the deepest discount leaves (prompts from a cache, at the providers of 2026)."""
+
+
+def settled_cost(entry: AgentEntry, told: int | None, usage: Usage | None) -> int | None:
+    """Picodollars that a call cost: what the server says of it, unless that is less than any discount leaves of its
+    price; else what was used, at the price. None where neither is known."""
+    computed = cost_of(entry, usage)
+    if told is None or computed is None:
+        return computed if told is None or entry.price_in is not None else told
+    return told if told * LEAST_SHARE >= computed else computed

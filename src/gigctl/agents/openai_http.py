@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from gigctl.agents.base import Agent, AgentError, ErrorKind, bound_by_tokens, cost_of
+from gigctl.agents.base import Agent, AgentError, ErrorKind, bound_by_tokens, settled_cost
 from gigctl.agents.endpoint import chat_url, find_key, find_proxy, get_headers, redact
 from gigctl.agents.failures import Complaint, find_retry_after, refusal
 from gigctl.agents.openai_answer import Answer, fewest_tokens, read_answer, read_complaint
@@ -110,7 +110,7 @@ class OpenAIAgent:
         started = time.monotonic()
         body = await self._ask(request)
         answer = self._read(body, request)
-        cost = answer.cost if answer.cost is not None else cost_of(self.entry, answer.usage)
+        cost = settled_cost(self.entry, answer.cost, answer.usage)
         return Draft(
             content=answer.content,
             usage=answer.usage,
@@ -193,8 +193,7 @@ class OpenAIAgent:
         except AgentError as error:
             usage = self._trusted(error.usage)
             error.usage = usage
-            if error.cost is None and usage is not None:
-                error.cost = cost_of(self.entry, usage)
+            error.cost = settled_cost(self.entry, error.cost, usage)
             raise self._redacted(error) from None
         self._check_read_whole(request, answer)
         if answer.usage != self._trusted(answer.usage):
@@ -218,7 +217,7 @@ class OpenAIAgent:
                 "cut",
                 f"the server read {answer.usage.input} tokens of at least {fewest}: its context is too small",
                 usage=answer.usage,
-                cost=answer.cost if answer.cost is not None else cost_of(self.entry, answer.usage),
+                cost=settled_cost(self.entry, answer.cost, answer.usage),
                 model=answer.model,
                 content=answer.content,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -64,4 +65,4 @@ def deliver(
     if gap := find_gap():
         out.warn(gap)
     if done and not done[0].manifest.git.get("branch"):
-        out.next(f"gigctl verify {done[0].path}")
+        out.next(f"gigctl verify {shlex.quote(done[0].path)}")

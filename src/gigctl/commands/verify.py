@@ -21,8 +21,8 @@ def verify(
         Path | None, typer.Option("--signers", metavar="FILE", help="Who may sign, as ssh-keygen's ALLOWED SIGNERS.")
     ] = None,
     sha256: Annotated[
-        str, typer.Option("--sha256", metavar="HASH", help="The manifest's hash, as deliver printed it.")
-    ] = "",
+        str | None, typer.Option("--sha256", metavar="HASH", help="The manifest's hash, as deliver printed it.")
+    ] = None,
 ) -> int:
     """Is a delivery as it was written?
 

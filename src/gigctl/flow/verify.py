@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gigctl.errors import UsageError
 from gigctl.flow import signers
 from gigctl.flow.manifest import LARGEST, MANIFEST, NOTE, SIGNATURE, BadManifest, DeliveredFile, Manifest, read_manifest
 from gigctl.flow.signers import BadSignature, Signer
@@ -42,9 +44,11 @@ class Verification:
         return not self.problems
 
 
-def verify(path: Path, *, allowed: Path | None = None, sha256: str = "") -> Verification:
+def verify(path: Path, *, allowed: Path | None = None, sha256: str | None = None) -> Verification:
     """All that is wrong, at once. `allowed` is a file of signers: then the manifest must be signed by one of them;
     `sha256` the manifest's hash as `deliver` printed it. Raises UsageError, ConfigError."""
+    if sha256 is not None and not re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", sha256):
+        raise UsageError(f"--sha256 {sha256!r} is no hash: expected 64 hexadecimal digits, as deliver printed them")
     try:
         archive = open_archive(path)
         data = _read_manifest_bytes(archive)
@@ -75,8 +79,8 @@ def _read_manifest_bytes(archive: Archive) -> bytes:
     return archive.read(MANIFEST, LARGEST)
 
 
-def _check_hash(seen: str, expected: str) -> Iterator[Problem]:
-    if expected and seen != expected.strip().lower():
+def _check_hash(seen: str, expected: str | None) -> Iterator[Problem]:
+    if expected is not None and seen != expected.strip().lower():
         yield Problem(f"is another manifest than the one named: its hash is {seen}", MANIFEST)
 
 

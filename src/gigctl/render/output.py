@@ -174,7 +174,7 @@ class Output:
         """A note for the person at the terminal: not under `--quiet`, nor to a program that reads stderr for an error's
         document."""
         if not self.quiet and not (self.machine and not self.error_terminal.is_tty):
-            self._error_line(self.error_terminal.folded(text))
+            self._error_line(self.error_terminal.folded(display(text)))
 
     def tell(self, item: Item) -> None:
         """A document on stderr, for a program that asked for it there."""
@@ -182,7 +182,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Said whatever is asked for; to a program as a document of its own, so that each line of stderr is one."""
-        told = self.error_terminal.folded(f"warning: {text}")
+        told = self.error_terminal.folded(f"warning: {display(text)}")
         self._error_line(_json_text({"warning": {"message": text}}) if self.machine else told)
 
     def next(self, command: str) -> None:
