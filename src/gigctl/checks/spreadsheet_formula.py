@@ -29,9 +29,14 @@ def validate(options: Mapping[str, Any]) -> None:
     check_keys(NAME, options, {})
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a cell's text."""
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+
+
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
     text = content.text
-    if not _FORMULA.match(text) or _NUMBER.fullmatch(text):
+    if not is_formula(text):
         return verdict(NAME, "pass")
     shown = excerpt(text.lstrip(), 20) or "a tab"
     return verdict(NAME, "fail", Evidence(f"a spreadsheet would run a text that begins {shown!r}", None, 1, 1))

@@ -20,18 +20,20 @@ app = verb()
     app,
     example="gigctl deliver acme-1\n"
     "gigctl deliver acme-1 -o contract.zip --signer ~/.ssh/id_ed25519\n"
-    "gigctl deliver acme-2 --as branch",
+    "gigctl deliver acme-2 --as branch\n"
+    "gigctl deliver me-3 -o described.csv",
 )
 def deliver(
     refs: References,
     out: Output,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR|FILE.zip", help="Where to (default REF.delivery).")
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR|FILE.zip|FILE.csv", help="Where to (default REF.delivery)."),
     ] = None,
     form: Annotated[str | None, typer.Option("--as", metavar="FORM", help="Of code: patches, branch or files.")] = None,
     to: Annotated[list[str] | None, typer.Option("--to", metavar="LANG", help="This language alone.")] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="The files that are signed whole; says what is missing.")
+        bool, typer.Option("--partial", help="The files that are signed whole (of a batch the rows).")
     ] = False,
     ai_statement: Annotated[
         bool, typer.Option("--ai-statement", help="Say in the manifest what machines drafted.")
@@ -44,7 +46,8 @@ def deliver(
     """Write what was signed, with its manifest.
 
     Refuses while a task is unsigned, and never overwrites. A file goes out whole: of a document whose last paragraph
-    is unsigned there is no part. The manifest's hash that is printed is what a client needs for verify --sha256.
+    is unsigned there is no part. FILE.csv (or .jsonl) is a batch's own file with a column of the signed texts, and
+    its manifest beside it. The manifest's hash that is printed is what a client needs for verify --sha256.
     """
     from gigctl.config import load_settings
     from gigctl.flow.actor import find_gap

@@ -15,7 +15,7 @@ app = verb()
 
 @command(app, example="gigctl verify acme-1.delivery\ngigctl verify contract.zip --signers allowed_signers")
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder or zip that was delivered.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder, zip or table that was delivered.")],
     out: Output,
     signers: Annotated[
         Path | None, typer.Option("--signers", metavar="FILE", help="Who may sign, as ssh-keygen's ALLOWED SIGNERS.")

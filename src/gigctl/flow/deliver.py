@@ -12,10 +12,11 @@ from gigctl.crafts.registry import get_craft
 from gigctl.errors import LedgerError, UsageError, WaitsForHuman
 from gigctl.flow import assembly, series
 from gigctl.flow.desk import Desk
-from gigctl.flow.manifest import MANIFEST, SIGNATURE, Manifest
+from gigctl.flow.manifest import MANIFEST, SIGNATURE, Manifest, is_table
 from gigctl.flow.parcel import Delivered, Parcel, listed, write_parcel
 from gigctl.flow.selection import Wanted, list_wanted, refuse_unsigned
 from gigctl.flow.signoffs import Signed, list_ai_use, load_signed, refuse_forged, to_signoff
+from gigctl.flow.table import Table, load_table, make_table
 from gigctl.ledger import gigs
 from gigctl.ledger.store import Tx
 from gigctl.model import Change, Content
@@ -30,8 +31,9 @@ Form = Literal["files", "patches", "branch"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to deliver. `output` None is a folder `REF.delivery` here; `form` None the craft's own (code of a repository:
-    patches); `languages` none: all; `branch` the name of one, `gigctl/REF` where it is empty."""
+    """How to deliver. `output` None is a folder `REF.delivery` here, a table's name (`.csv`) a batch's file; `form`
+    None the craft's own (code of a repository: patches); `languages` none: all; `branch` the name of one, `gigctl/REF`
+    where it is empty."""
 
     output: Path | None = None
     form: str | None = None
@@ -66,15 +68,15 @@ def _check_options(options: Options) -> None:
         return
     if options.form == "branch":
         raise UsageError("a branch is made in the client's repository: -o has nothing to write", "--branch names it")
-    if options.output.name == "-" or options.output.suffix.lower() in (".csv", ".jsonl", ".tsv", ".tar", ".gz", ".tgz"):
+    if options.output.name == "-" or options.output.suffix.lower() in (".tar", ".gz", ".tgz"):
         raise UsageError(f"{options.output}: a delivery is a folder, or a zip by its ending .zip")
 
 
 def _prepare(tx: Tx, desk: Desk, wanted: Wanted, options: Options) -> Parcel:
     """The files, from the sources and the signed contents alone, and the manifest that tells of them."""
-    gig = wanted.gig
-    ready = [load_signed(tx, task) for task in refuse_unsigned(wanted, partial=options.partial)]
-    refuse_forged(tx, ready)
+    if options.output is not None and is_table(options.output):
+        return _prepare_table(tx, desk, load_table(tx, wanted), options, options.output.name)
+    gig, ready = wanted.gig, _load_ready(tx, wanted, options)
     form = _form(gig, wanted.chosen, options)
     documents, delivered = _documents(tx, wanted, ready)
     on_tree = [one for one in ready if get_craft(one.task.craft).ON_TREE]
@@ -90,6 +92,24 @@ def _prepare(tx: Tx, desk: Desk, wanted: Wanted, options: Options) -> Parcel:
     manifest = _manifest(tx, desk, wanted, signed, files, form)
     manifest = replace(manifest, git=git, ai_use=list_ai_use(tx, signed) if options.ai_statement else None)
     return Parcel(gig, signed, tuple(written), manifest, commit)
+
+
+def _load_ready(tx: Tx, wanted: Wanted, options: Options) -> list[Signed]:
+    ready = [load_signed(tx, task) for task in refuse_unsigned(wanted, partial=options.partial)]
+    refuse_forged(tx, ready)
+    return ready
+
+
+def _prepare_table(tx: Tx, desk: Desk, table: Table, options: Options, name: str) -> Parcel:
+    """A batch's file; a row that is not signed has no text in it."""
+    gig, ready = table.wanted.gig, tuple(_load_ready(tx, table.wanted, options))
+    form = _form(gig, table.wanted.chosen, options)
+    file, safe = make_table(table, ready, name)
+    assembly.check_paths([name])
+    manifest = _manifest(tx, desk, table.wanted, ready, [file], form)
+    use = list_ai_use(tx, ready) if options.ai_statement else None
+    gone = tuple(task.ref for task in table.gone)
+    return Parcel(gig, ready, (file,), replace(manifest, neutralised=safe, ai_use=use), gone=gone)
 
 
 def _form(gig: GigRecord, chosen: Sequence[TaskRecord], options: Options) -> Form:

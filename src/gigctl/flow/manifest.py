@@ -10,18 +10,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gigctl.model import EXECUTABLE, REGULAR, quote_path, unquote_path
 from gigctl.system.files import why_unsafe
 
 __all__ = [
-    "MANIFEST", "NOTE", "SIGNATURE", "AIUse", "BadManifest", "DeliveredFile", "DraftedBy", "Manifest", "SeenCheck",
-    "Signoff", "read_manifest",
+    "BESIDE", "JSON_TABLES", "MANIFEST", "NOTE", "SIGNATURE", "AIUse", "BadManifest", "DeliveredFile", "DraftedBy",
+    "Manifest", "SeenCheck", "Signoff", "is_table", "read_manifest",
 ]  # fmt: skip
 
 MANIFEST = "MANIFEST.json"
 SIGNATURE = "MANIFEST.json.sig"
+BESIDE = ".manifest.json"
+"""What a table's name is followed by in its manifest's, which lies beside it; `.sig` comes behind that."""
+JSON_TABLES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", *JSON_TABLES)
 NOTE = "UNSIGNED.txt"
 """What a preview has in a manifest's place."""
 LARGEST = 64 * 1024 * 1024
@@ -31,6 +36,11 @@ _KIND, _VERSION = "gigctl delivery", 1
 
 class BadManifest(Exception):
     """No manifest of ours; the message says what is wrong with it, in half a sentence."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a delivery of that name is a batch's file."""
+    return path.suffix.lower() in TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ class Manifest:
     deleted: tuple[str, ...] = ()
     git: Mapping[str, str] = field(default_factory=dict)  # base, baseTree, tree, commit, branch: those that there are
     ai_use: AIUse | None = None
+    neutralised: tuple[str, ...] = ()  # tasks whose text has an apostrophe before it, so that no spreadsheet runs it
 
     def to_bytes(self) -> bytes:
         """The one form: JSON in UTF-8, keys sorted, two blanks a level, a line feed at the end."""
@@ -149,6 +160,7 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
         "git": dict(manifest.git),
         "signoffs": [_signoff_json(signoff) for signoff in manifest.signoffs],
         **({"aiUse": _ai_json(manifest.ai_use)} if manifest.ai_use else {}),
+        **({"neutralised": list(manifest.neutralised)} if manifest.neutralised else {}),
     }
 
 
@@ -208,10 +220,13 @@ def read_manifest(data: bytes) -> Manifest:
     if isinstance(table, dict) and table.get("kind") == _KIND and table.get("schemaVersion") != _VERSION:
         raise BadManifest(f"is of version {table.get('schemaVersion')!r}, and this gigctl knows {_VERSION}")
     use = table.pop("aiUse", None) if isinstance(table, dict) else None
+    neutralised = table.pop("neutralised", []) if isinstance(table, dict) else []
     _check_shape(table, _SHAPE, "it")
     if table["kind"] != _KIND:
         raise BadManifest("is no manifest of gigctl's")
     _check_texts(table, "languages", "deleted", "missing")
+    _check_shape({"neutralised": neutralised}, {"neutralised": list}, "it")
+    _check_texts({"neutralised": neutralised}, "neutralised")
     if not all(isinstance(value, str) for value in table["git"].values()):
         raise BadManifest("has under git something that is no text")
     return Manifest(
@@ -229,6 +244,7 @@ def read_manifest(data: bytes) -> Manifest:
         deleted=tuple(map(_read_path, table["deleted"])),
         git=table["git"],
         ai_use=None if use is None else _read_ai_use(use),
+        neutralised=tuple(neutralised),
     )
 
 

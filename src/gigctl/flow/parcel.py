@@ -12,7 +12,18 @@ from pathlib import Path
 from gigctl.errors import ConfigError, UsageError, WaitsForHuman
 from gigctl.flow import signers
 from gigctl.flow.desk import Desk
-from gigctl.flow.manifest import MANIFEST, SIGNATURE, DeliveredFile, Manifest
+from gigctl.flow.manifest import (
+    BESIDE,
+    LARGEST,
+    MANIFEST,
+    SIGNATURE,
+    BadManifest,
+    DeliveredFile,
+    Manifest,
+    is_table,
+    read_manifest,
+)
+from gigctl.flow.signers import BadSignature
 from gigctl.flow.signoffs import Signed
 from gigctl.flow.verify import verify
 from gigctl.ledger import deliveries, tasks
@@ -20,7 +31,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change
 from gigctl.records import GigRecord
 from gigctl.system.archive import zip_bytes
-from gigctl.system.files import new_file, new_folder
+from gigctl.system.files import new_file, new_files, new_folder, read_capped
 from gigctl.system.git import Store, add_branch
 
 __all__ = ["Delivered", "Parcel", "listed", "write_file", "write_parcel"]
@@ -28,13 +39,18 @@ __all__ = ["Delivered", "Parcel", "listed", "write_file", "write_parcel"]
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """`sha256` is the manifest's; `found` where the files were written before and only the record was missing."""
+    """`sha256` is the manifest's; `found` where the files were written before and only the record was missing.
+
+    Of a batch's file: `beside` is its manifest's path, `gone` are the signed tasks whose rows the file has no more.
+    """
 
     path: str
     manifest: Manifest
     sha256: str
     signer: str = ""  # fingerprint of the key that signed the manifest
     found: bool = False
+    beside: str = ""
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ class Parcel:
     files: tuple[Change, ...]
     manifest: Manifest
     commit: str = ""
+    gone: tuple[str, ...] = ()
 
     @property
     def data(self) -> bytes:
@@ -65,8 +82,9 @@ def write_parcel(desk: Desk, parcel: Parcel, output: Path | None, key: str) -> D
     if os.path.lexists(target):
         if (found := _find_unrecorded(desk, parcel, target, key)) is not None:
             return found
-        raise UsageError(f"{target} is already there, and nothing is overwritten",
-                         f"-o {_free_name(target)}, or move it away")  # fmt: skip
+        raise _taken(target, target)
+    if is_table(target):
+        return _write_table(desk, parcel, target, key)
     data = parcel.data
     extra = [Change(MANIFEST, REGULAR, data)]
     if key:
@@ -137,7 +155,7 @@ def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Deli
     seen = verify(target)
     if not seen.ok or seen.manifest is None or seen.sha256 is None:
         return None
-    if replace(seen.manifest, created="") != replace(parcel.manifest, created=""):
+    if _timeless(seen.manifest) != _timeless(parcel.manifest):
         return None
     if bool(key) != (seen.signer is not None):
         return None
@@ -146,12 +164,85 @@ def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Deli
             return None
         _record(tx, parcel, seen.manifest.to_bytes())
     signer = seen.signer.fingerprint if seen.signer else ""
-    return Delivered(str(target), seen.manifest, seen.sha256, signer, found=True)
+    beside = f"{target}{BESIDE}" if is_table(target) else ""
+    return Delivered(str(target), seen.manifest, seen.sha256, signer, True, beside, parcel.gone)
+
+
+# --- a table, with its manifest beside it ---
+
+
+def _write_table(desk: Desk, parcel: Parcel, target: Path, key: str) -> Delivered:
+    """Manifest, signature and table take their names in this order: no two names can be taken in one step, and who is
+    killed in between leaves a manifest of a file that is not there, which is no delivery, and never a file without
+    one. The same command finds what was left, and goes on with it."""
+    manifest_path, signature_path = Path(f"{target}{BESIDE}"), Path(f"{target}{BESIDE}.sig")
+    manifest = _find_left(desk, parcel, manifest_path) or parcel.manifest
+    data = manifest.to_bytes()
+    files = [(manifest_path, data)] if manifest is parcel.manifest else []
+    if os.path.lexists(signature_path):
+        if not key or files or not _is_signature(data, signature_path, key):
+            raise _taken(signature_path, target)
+    elif key:
+        files.append((signature_path, signers.sign(data, key).encode()))
+    with ExitStack() as stack:
+        stack.enter_context(new_files([*files, (target, parcel.files[0].data or b"")]))
+        with desk.ledger.writing() as tx:
+            _record(tx, parcel, data)
+            stack.close()
+    signer = signers.fingerprint(key) if key else ""
+    sha = hashlib.sha256(data).hexdigest()
+    return Delivered(str(target), manifest, sha, signer, False, str(manifest_path), parcel.gone)
+
+
+def _find_left(desk: Desk, parcel: Parcel, path: Path) -> Manifest | None:
+    """The manifest that lies there, if it is this delivery's and not recorded; None where nothing does. Raises
+    UsageError for anything else."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        data = b"" if path.is_symlink() else read_capped(path, LARGEST)
+        left = read_manifest(data)
+    except (BadManifest, UsageError):
+        left = None
+    if left is None or left.to_bytes() != data or _timeless(left) != _timeless(parcel.manifest):
+        raise _taken(path, path.with_name(path.name.removesuffix(BESIDE)))
+    sha = hashlib.sha256(data).hexdigest()
+    with desk.ledger.reading() as tx:
+        if any(old.manifest_sha256 == sha for old in deliveries.list_deliveries(tx, parcel.gig)):
+            raise _taken(path, path.with_name(path.name.removesuffix(BESIDE)))
+    return left
+
+
+def _is_signature(data: bytes, path: Path, key: str) -> bool:
+    """Whether a signature that lies there is one of these bytes by this key."""
+    try:
+        found = signers.check_integrity(data, read_capped(path, signers.LARGEST_SIGNATURE).decode("ascii"))
+    except (UsageError, UnicodeDecodeError, BadSignature):
+        return False
+    return found.fingerprint == signers.fingerprint(key)
+
+
+def _timeless(manifest: Manifest) -> Manifest:
+    return replace(manifest, created="")
+
+
+# --- names ---
+
+
+def _taken(path: Path, target: Path) -> UsageError:
+    return UsageError(
+        f"{path} is already there, and nothing is overwritten", f"-o {_free_name(target)}, or move it away"
+    )
 
 
 def _free_name(target: Path) -> Path:
     """The next name of the kind that is free."""
     target = target if target.name else target.resolve()
-    stem, suffix = (target.stem, target.suffix) if target.suffix.lower() == ".zip" else (target.name, "")
+    is_file = target.suffix.lower() == ".zip" or is_table(target)
+    stem, suffix = (target.stem, target.suffix) if is_file else (target.name, "")
     names = (target.with_name(f"{stem}-{n}{suffix}") for n in range(2, 1000))
-    return next((name for name in names if not os.path.lexists(name)), target.with_name(f"{stem}-new{suffix}"))
+    return next((name for name in names if _is_free(name)), target.with_name(f"{stem}-new{suffix}"))
+
+
+def _is_free(target: Path) -> bool:
+    return not any(os.path.lexists(f"{target}{more}") for more in ("", BESIDE, f"{BESIDE}.sig"))

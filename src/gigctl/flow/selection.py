@@ -13,7 +13,7 @@ from gigctl.ledger.store import Tx
 from gigctl.records import GigRecord, TaskRecord
 from gigctl.values import parse_language
 
-__all__ = ["Wanted", "list_wanted", "refuse_unsigned", "select"]
+__all__ = ["Wanted", "list_wanted", "refs_of", "refuse_unsigned", "select"]
 
 NAMED = 5
 """How many references a refusal names."""
@@ -72,9 +72,13 @@ def refuse_unsigned(wanted: Wanted, *, partial: bool) -> tuple[TaskRecord, ...]:
     unsigned = [task for task in chosen if task.state != "signed"]
     if not unsigned or (partial and len(unsigned) < len(chosen)):
         return tuple(task for task in chosen if task.state == "signed")
-    refs = ", ".join(task.ref for task in unsigned[:NAMED])
-    more = f" and {len(unsigned) - NAMED} more" if len(unsigned) > NAMED else ""
     count = f"{len(unsigned)} of {len(chosen)} tasks {'is' if len(unsigned) == 1 else 'are'} unsigned"
     drafted = any(task.state == "review" for task in unsigned)
-    raise WaitsForHuman(f"{gig.ref} is not delivered: {count} ({refs}{more})",
+    raise WaitsForHuman(f"{gig.ref} is not delivered: {count} ({refs_of(unsigned)})",
                         f"gigctl queue -c {gig.client}" if drafted else f"gigctl run {gig.ref}")  # fmt: skip
+
+
+def refs_of(these: Sequence[TaskRecord]) -> str:
+    """The first references, and how many more there are."""
+    more = f" and {len(these) - NAMED} more" if len(these) > NAMED else ""
+    return ", ".join(task.ref for task in these[:NAMED]) + more

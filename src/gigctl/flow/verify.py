@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +11,21 @@ from pathlib import Path
 
 from gigctl.errors import UsageError
 from gigctl.flow import signers
-from gigctl.flow.manifest import LARGEST, MANIFEST, NOTE, SIGNATURE, BadManifest, DeliveredFile, Manifest, read_manifest
+from gigctl.flow.manifest import (
+    BESIDE,
+    LARGEST,
+    MANIFEST,
+    NOTE,
+    SIGNATURE,
+    BadManifest,
+    DeliveredFile,
+    Manifest,
+    is_table,
+    read_manifest,
+)
 from gigctl.flow.signers import BadSignature, Signer
 from gigctl.model import EXECUTABLE
-from gigctl.system.archive import Archive, NotReadable, collisions, open_archive
+from gigctl.system.archive import Archive, NotReadable, collisions, open_archive, open_files
 from gigctl.system.proc import ProgramError
 
 __all__ = ["Problem", "Verification", "verify"]
@@ -50,62 +62,96 @@ def verify(path: Path, *, allowed: Path | None = None, sha256: str | None = None
     if sha256 is not None and not re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", sha256):
         raise UsageError(f"--sha256 {sha256!r} is no hash: expected 64 hexadecimal digits, as deliver printed them")
     try:
-        archive = open_archive(path)
-        data = _read_manifest_bytes(archive)
+        place = _open(path)
+        data = _read_manifest_bytes(place)
         manifest = read_manifest(data)
     except NotReadable as error:
         return Verification(str(path), None, None, (Problem(str(error)),))
     except BadManifest as error:
         found = hashlib.sha256(data).hexdigest()
-        return Verification(str(path), None, found, (Problem(str(error), MANIFEST),))
+        return Verification(str(path), None, found, (Problem(str(error), place.manifest),))
     seen = hashlib.sha256(data).hexdigest()
-    problems = [*_check_hash(seen, sha256), *_check_form(manifest, data), *_check_files(archive, manifest)]
-    signer, found_wrong = _check_signature(archive, data, allowed)
-    problems += found_wrong
+    wrong = [*_check_hash(seen, sha256), *_check_form(manifest, data, place)]
     keyed = 0
     if allowed is not None:
-        keyed, wrong = _check_signoffs(manifest, allowed)
-        problems += wrong
-    return Verification(str(path), manifest, seen, tuple(problems), signer, keyed)
+        keyed, more = _check_signoffs(manifest, allowed)
+        wrong += more
+    signer, of_signature = _check_signature(place, data, allowed)
+    problems = (*(Problem(why, place.manifest) for why in wrong), *_check_files(place, manifest), *of_signature)
+    return Verification(str(path), manifest, seen, problems, signer, keyed)
 
 
-def _read_manifest_bytes(archive: Archive) -> bytes:
-    there = archive.held.get(MANIFEST)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a delivery lies, and what its manifest and that one's signature are called there."""
+
+    archive: Archive
+    manifest: str = MANIFEST
+    signature: str = SIGNATURE
+
+    @property
+    def is_table(self) -> bool:
+        return self.manifest != MANIFEST
+
+
+def _open(path: Path) -> _Place:
+    """A folder, a zip, or a table with its manifest beside it. Raises UsageError, NotReadable."""
+    path = path.with_name(path.name.removesuffix(".sig").removesuffix(BESIDE)) if BESIDE in path.name else path
+    manifest = f"{path.name}{BESIDE}"
+    alone = os.path.lexists(path.with_name(manifest)) if path.name else False
+    if path.is_dir() or not (is_table(path) or alone):
+        return _Place(open_archive(path))
+    if not os.path.lexists(path):
+        more = ", only its manifest" if alone else ""
+        raise UsageError(f"there is no {path}{more}", "name the file that was delivered")
+    signature = f"{manifest}.sig"
+    return _Place(open_files(path.parent, [path.name, manifest, signature]), manifest, signature)
+
+
+def _read_manifest_bytes(place: _Place) -> bytes:
+    there = place.archive.held.get(place.manifest)
     if there is None:
-        preview = NOTE in archive.held
-        raise NotReadable(f"there is no {MANIFEST} in it: it is {'a preview, and ' if preview else ''}no delivery")
+        preview = NOTE in place.archive.held
+        where = "beside" if place.is_table else "in"
+        why = f"it is {'a preview, and ' if preview else ''}no delivery"
+        raise NotReadable(f"there is no {place.manifest} {where} it: {why}")
     if there.odd is not None:
-        raise NotReadable(f"its {MANIFEST} {there.odd}")
-    return archive.read(MANIFEST, LARGEST)
+        raise NotReadable(f"its {place.manifest} {there.odd}")
+    return place.archive.read(place.manifest, LARGEST)
 
 
-def _check_hash(seen: str, expected: str | None) -> Iterator[Problem]:
+def _check_hash(seen: str, expected: str | None) -> Iterator[str]:
     if expected is not None and seen != expected.strip().lower():
-        yield Problem(f"is another manifest than the one named: its hash is {seen}", MANIFEST)
+        yield f"is another manifest than the one named: its hash is {seen}"
 
 
-def _check_form(manifest: Manifest, data: bytes) -> Iterator[Problem]:
+def _check_form(manifest: Manifest, data: bytes, place: _Place) -> Iterator[str]:
     if manifest.to_bytes() != data:
-        yield Problem("was rewritten: it is not in the form that gigctl writes", MANIFEST)
+        yield "was rewritten: it is not in the form that gigctl writes"
     paths = [file.path for file in manifest.files]
-    for one, other in collisions([*paths, MANIFEST, SIGNATURE]):
-        yield Problem(f"collides with {one}", other)
+    for one, other in collisions([*paths, place.manifest, place.signature]):
+        yield f"names {other}, which collides with {one}"
     refs = [signoff.task for signoff in manifest.signoffs]
     if len(set(refs)) < len(refs):
-        yield Problem("has two sign-offs of one task", MANIFEST)
+        yield "has two sign-offs of one task"
     if not refs:
-        yield Problem("has no sign-off", MANIFEST)
+        yield "has no sign-off"
 
 
 # --- files ---
 
 
-def _check_files(archive: Archive, manifest: Manifest) -> Iterator[Problem]:
+def _check_files(place: _Place, manifest: Manifest) -> Iterator[Problem]:
+    archive, own = place.archive, (place.manifest, place.signature)
     listed = {file.path: file for file in manifest.files}
+    names = [path for path in archive.held if path not in own]
+    if place.is_table and len(listed) == 1 and names != [*listed]:
+        yield Problem(f"was delivered as {next(iter(listed))}", names[0])
+        return
     for path, held in archive.held.items():
         if held.odd is not None:
             yield Problem(held.odd, path)
-        elif path not in listed and path not in (MANIFEST, SIGNATURE):
+        elif path not in listed and path not in own:
             yield Problem("is not listed in the manifest", path)
     for path, file in listed.items():
         held_file = archive.held.get(path)
@@ -133,23 +179,23 @@ def _check_file(archive: Archive, file: DeliveredFile, *, executable: bool) -> I
 # --- signatures ---
 
 
-def _check_signature(archive: Archive, data: bytes, allowed: Path | None) -> tuple[Signer | None, list[Problem]]:
+def _check_signature(place: _Place, data: bytes, allowed: Path | None) -> tuple[Signer | None, list[Problem]]:
     """Who signed the manifest; without a file of signers only that some key did."""
-    there = archive.held.get(SIGNATURE)
+    there = place.archive.held.get(place.signature)
     if there is None:
-        wanted = [Problem("is not signed with a key: nobody's name can be put to the files", MANIFEST)]
+        wanted = [Problem("is not signed with a key: nobody's name can be put to the files", place.manifest)]
         return None, [] if allowed is None else wanted
     if there.odd is not None:
         return None, []  # said already
     try:
-        signature = archive.read(SIGNATURE, signers.LARGEST_SIGNATURE).decode("ascii")
+        signature = place.archive.read(place.signature, signers.LARGEST_SIGNATURE).decode("ascii")
         if allowed is None:
             return _integrity(data, signature), []
         return signers.verify(data, signature, allowed), []
     except UnicodeDecodeError:
-        return None, [Problem("is no SSH signature", SIGNATURE)]
+        return None, [Problem("is no SSH signature", place.signature)]
     except (NotReadable, BadSignature) as error:
-        return None, [Problem(f"does not hold: {error}", SIGNATURE)]
+        return None, [Problem(f"does not hold: {error}", place.signature)]
 
 
 def _integrity(data: bytes, signature: str) -> Signer | None:
@@ -159,7 +205,7 @@ def _integrity(data: bytes, signature: str) -> Signer | None:
         return None
 
 
-def _check_signoffs(manifest: Manifest, allowed: Path) -> tuple[int, list[Problem]]:
+def _check_signoffs(manifest: Manifest, allowed: Path) -> tuple[int, list[str]]:
     """Those that have a signature of their own: how many hold, and what is wrong with the others."""
     holding, wrong = 0, []
     for signoff in manifest.signoffs:
@@ -170,9 +216,9 @@ def _check_signoffs(manifest: Manifest, allowed: Path) -> tuple[int, list[Proble
         try:
             found = signers.verify(statement, signoff.signature, allowed)
         except BadSignature as error:
-            wrong.append(Problem(f"sign-off of {signoff.task} does not hold: {error}", MANIFEST))
+            wrong.append(f"sign-off of {signoff.task} does not hold: {error}")
             continue
         if found.fingerprint != signoff.signer:
-            wrong.append(Problem(f"sign-off of {signoff.task} names another key than the one that made it", MANIFEST))
+            wrong.append(f"sign-off of {signoff.task} names another key than the one that made it")
         holding += 1
     return holding, wrong

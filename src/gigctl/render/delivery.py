@@ -19,6 +19,8 @@ __all__ = [
 
 SHOWN = 20
 """Problems that a person is shown; JSON has all."""
+NAMED = 5
+"""References that are named of many."""
 
 
 def json_delivery(delivered: Delivered) -> dict[str, Any]:
@@ -35,6 +37,9 @@ def json_delivery(delivered: Delivered) -> dict[str, Any]:
         "branch": manifest.git.get("branch"),
         "commit": manifest.git.get("commit"),
         "manifest": delivered.sha256,
+        "manifestFile": delivered.beside or None,
+        "neutralised": list(manifest.neutralised),
+        "gone": list(delivered.gone),
         "signed": bool(delivered.signer),
         "signer": delivered.signer or None,
     }
@@ -76,6 +81,9 @@ def render_delivery(delivered: Delivered) -> str:
     lines = [head, *_file_lines(manifest.files)]
     lines += [f"  {display_line(path)}  deleted" for path in manifest.deleted[:SHOWN]]
     lines.append(f"  {render_count(len(manifest.signoffs), 'sign-off')}{_missing(manifest)}")
+    lines += _row_lines(delivered)
+    if delivered.beside:
+        lines.append(f"  {display_line(delivered.beside)}")
     lines.append(f"  manifest sha256 {delivered.sha256}")
     if delivered.signer:
         lines.append(f"  signed with {delivered.signer}")
@@ -92,7 +100,22 @@ def _where(delivered: Delivered) -> str:
 
 def _missing(manifest: Manifest) -> str:
     left = render_count(len(manifest.missing), "task")
-    return f", {left} of the gig not in it" if manifest.partial else ""
+    return f", {left} of the gig not in it: {_named(manifest.missing)}" if manifest.partial else ""
+
+
+def _row_lines(delivered: Delivered) -> list[str]:
+    """What is to be known of single rows of a batch's file."""
+    lines = []
+    if safe := delivered.manifest.neutralised:
+        lines.append(f"  an apostrophe before what a spreadsheet would run: {_named(safe)}")
+    if gone := delivered.gone:
+        lines.append(f"  left out, their rows are gone from the file: {_named(gone)}")
+    return lines
+
+
+def _named(refs: Sequence[str]) -> str:
+    more = f" and {len(refs) - NAMED} more" if len(refs) > NAMED else ""
+    return ", ".join(refs[:NAMED]) + more
 
 
 def _file_lines(files: Sequence[DeliveredFile]) -> list[str]:

@@ -21,7 +21,7 @@ from typing import IO, Protocol
 from gigctl.errors import UsageError
 from gigctl.system.files import why_unsafe
 
-__all__ = ["Archive", "Held", "NotReadable", "collisions", "open_archive", "zip_bytes"]
+__all__ = ["Archive", "Held", "NotReadable", "collisions", "open_archive", "open_files", "zip_bytes"]
 
 _CHUNK = 1 << 20
 _MOST_ENTRIES = 1_000_000
@@ -65,6 +65,11 @@ def open_archive(path: Path) -> Archive:
     if not path.is_file():
         raise NotReadable("it is neither a folder nor a zip")
     return _Zip(path)
+
+
+def open_files(folder: Path, names: Sequence[str]) -> Archive:
+    """Of a folder the files of these names that are there, and nothing else. Raises NotReadable."""
+    return _Files(folder, names)
 
 
 def _digested(file: IO[bytes], most: int) -> tuple[str, int]:
@@ -122,6 +127,17 @@ class _Folder:
         except OSError as error:
             raise NotReadable(f"can't be read: {error.strerror}") from error
         return os.fdopen(handle, "rb")
+
+
+class _Files(_Folder):
+    """Single files of a folder in which others may lie."""
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        self._root = root
+        try:
+            self.held = {name: _held(os.lstat(root / name)) for name in names if os.path.lexists(root / name)}
+        except OSError as error:
+            raise NotReadable(f"can't be read: {error.strerror}") from error
 
 
 def _held(status: os.stat_result) -> Held:

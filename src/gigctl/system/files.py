@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
@@ -18,6 +18,7 @@ __all__ = [
     "PRIVATE",
     "new_file",
     "new_file_from",
+    "new_files",
     "new_folder",
     "read_capped",
     "replacing",
@@ -30,6 +31,8 @@ PRIVATE = 0o600
 _PIECE = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""From a file system that has no second names (FAT, some that are shared)."""
 _NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 _NAME_KEPT = 40
 """Characters of a name that its temporary name begins with: with what is added it must not get too long."""
@@ -94,11 +97,51 @@ def _appear(path: Path, pieces: Iterable[bytes], mode: int) -> None:
     with telling_disk_errors(path):
         temporary = _write_beside(path, pieces, mode)
         try:
-            _claim(path, lambda: path.touch(exist_ok=False))
-            temporary.replace(path)
+            _take_name(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         _sync(path.parent)
+
+
+@contextlib.contextmanager
+def new_files(files: Sequence[tuple[Path, bytes]]) -> Iterator[None]:
+    """Files of one folder that appear whole, at the block's end, one after the other, and replace nothing.
+
+    After any error none of them is there. Who is killed in between leaves those before, so that the last one is never
+    there without the others. Raises UsageError where something has one of the names.
+    """
+    with contextlib.ExitStack() as stack:
+        ready: list[tuple[Path, Path]] = []
+        for path, data in files:
+            with telling_disk_errors(path):
+                temporary = _write_beside(path, [data], _mode_for(path))
+            stack.callback(temporary.unlink, missing_ok=True)
+            ready.append((temporary, path))
+        yield
+        with telling_disk_errors(files[-1][0]):
+            _appear_in_turn(ready)
+
+
+def _appear_in_turn(ready: Sequence[tuple[Path, Path]]) -> None:
+    with contextlib.ExitStack() as undo:
+        for temporary, path in ready:
+            _take_name(temporary, path)
+            undo.callback(path.unlink)
+        _sync(ready[-1][1].parent)
+        undo.pop_all()
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    """Gives a file its name, unless something has it."""
+    try:
+        os.link(temporary, path)  # both in one step: rename(2) would replace
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _claim(path, lambda: path.touch(exist_ok=False))
+        temporary.replace(path)
 
 
 @contextlib.contextmanager
