@@ -44,6 +44,23 @@ def count(home: Path) -> int:
 # --- add ---
 
 
+def test_a_file_named_twice_is_one(home: Path) -> None:
+    once = added(home, "-c", "acme", "--source", "contrat.fr.md", "--from", "fr", "--to", "en")
+    twice = added(
+        home, "-c", "acme", "--source", "contrat.fr.md", "--source", "contrat.fr.md", "--from", "fr", "--to", "en"
+    )
+    assert twice["tasks"] == once["tasks"]
+
+
+def test_an_empty_amount_is_none_and_lifts_no_cap(home: Path) -> None:
+    words = ("gig", "add", "--craft", "writing", "--brief", "x")
+    ran = run_gigctl(*words, "--budget", "", "--price", "", "--due", "", home=home, code=2)
+    assert told(ran) == ["--price: it is empty", "--due: it is empty", "--budget: it is empty"]
+    run_gigctl(*words, home=home, code=0)
+    for cap in ("--max-cost", "--max-cost-each"):
+        run_gigctl("run", "me-1", cap, "", home=home, code=2)
+
+
 def test_each_language_is_named_once_and_is_not_the_sources(home: Path) -> None:
     words = ["gig", "add", "--source", "contrat.fr.md", "--from", "fr"]
     twice = "--to: de is there twice: expected each language once"

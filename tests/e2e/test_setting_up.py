@@ -176,3 +176,8 @@ def test_doctor(home: Path) -> None:
     assert {"git", "ledger", "embedded model", "editor"} <= {item["name"] for item in items}
     assert all(item["hint"] for item in items if item["status"] != "ok")
     assert "git: install it" in run_gigctl("doctor", home=home, env={"PATH": "/nowhere"}, code=1).err
+
+
+def test_settings_are_edited_by_an_editor_that_somebody_sees(tmp_path: Path) -> None:
+    ran = run_gigctl("config", "edit", home=tmp_path, code=2)
+    assert "no terminal for an editor" in ran.err

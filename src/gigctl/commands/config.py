@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from gigctl.commands.options import command, noun
+from gigctl.errors import UsageError
 from gigctl.flow import settings
 from gigctl.paths import load_paths
 from gigctl.render.output import Output
@@ -52,6 +54,8 @@ def set_value(
 @command(app, "edit", example="EDITOR=nano gigctl config edit")
 def edit(out: Output) -> None:
     """Open the file in your editor; what is wrong in it is told afterwards."""
+    if not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise UsageError("there is no terminal for an editor", "gigctl config set KEY VALUE")
     paths = load_paths()
     settings.edit_settings(paths, os.environ)
     out.changed("config", {"path": str(paths.config_file)}, f"{paths.config_file} is fine", [str(paths.config_file)])

@@ -91,6 +91,8 @@ def add(
     if [file, brief, *(source or [])].count("-") > 1:
         raise UsageError("`-` stands twice: standard input can be read once")
     checks, options, problems = gigs.read_options(agreed.check or [], agreed.settings or [])
+    said = {"price": agreed.price, "due": agreed.due, "budget": agreed.budget}
+    problems = [*problems, *(f"--{name}: it is empty" for name, value in said.items() if value == "")]
     wish = Wish(
         client=client or "", craft=craft or "", title=title or "", brief=load_text(brief) if brief else "",
         sources=tuple(source or ()), source_language=source_language or "", targets=tuple(to or ()),

@@ -74,11 +74,11 @@ def run_options(
     """What a run is asked for, and who drafts where nobody is named. Raises UsageError."""
     settings = load_settings(desk.paths.config_file, desk.environ).settings
     named, again = vs or limits.agent, again or Again()
-    each = parse_usd(limits.max_cost_each, settings.rates) if limits.max_cost_each else None
+    each = parse_usd(limits.max_cost_each, settings.rates) if limits.max_cost_each is not None else None
     options = RunOptions(
         agents=tuple(named.split(",")) if named else None, wanted_all=vs is not None, drafts=limits.drafts,
         repairs=limits.repair, usual_repairs=settings.repair, jobs=limits.jobs or settings.jobs,
-        max_cost=parse_usd(limits.max_cost, settings.rates) if limits.max_cost else settings.max_cost,
+        max_cost=parse_usd(limits.max_cost, settings.rates) if limits.max_cost is not None else settings.max_cost,
         max_cost_each=each, fresh=limits.fresh, retry_failed=again.retry_failed, retry_unknown=again.retry_unknown,
         unsafe_no_sandbox=limits.unsafe_no_sandbox,
     )  # fmt: skip

@@ -328,7 +328,7 @@ def _as_gig(craft: Craft, wish: Wish, fields: Mapping[str, Any]) -> Gig:
 
 def _groups(craft: Craft, wish: Wish, gig: Gig, sources: Mapping[str, Source]) -> list[_Group]:
     if not wish.tasks:
-        return split_sources(craft, gig, "", [sources[name] for name in wish.sources])
+        return split_sources(craft, gig, "", [sources[name] for name in dict.fromkeys(wish.sources)])
     names = {task.name for task in wish.tasks if task.name}
     return [group for task in wish.tasks for group in _task_groups(craft, wish, task, gig, names, sources)]
 
@@ -344,7 +344,7 @@ def _task_groups(
         context = {"kind": "text", "format": "text"}
         specs = (TaskSpec(task.name, Content.of_text(""), context=context, language=to) for to in languages or ("",))
         return [_Group(task.name, own.NAME, task.brief, None, Split(tuple(specs)), task.after, taken[0])]
-    given = [sources[name] for name in (task.sources or wish.sources)]
+    given = [sources[name] for name in dict.fromkeys(task.sources or wish.sources)]
     return [
         _Group(task.name, own.NAME, task.brief, group.source, group.split, task.after)
         for group in split_sources(own, seen, task.name, given)

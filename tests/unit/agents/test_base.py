@@ -1,0 +1,31 @@
+"""What a call cost: by the server's word, and by the price."""
+
+from __future__ import annotations
+
+import pytest
+
+from gigctl.agents.base import settled_cost
+from gigctl.model import AgentEntry, Usage
+
+USED = Usage(500, 5)  # 510 picodollars at a price of 1 and 2
+
+
+@pytest.mark.parametrize(
+    ("told", "usage", "price", "cost"),
+    [
+        (None, USED, 1, 510),
+        (400, USED, 1, 400),  # a discount
+        (51, USED, 1, 51),  # the deepest
+        (50, USED, 1, 510),  # none is deeper
+        (1, USED, 1, 510),
+        (9000, USED, 1, 9000),  # a router's dearer model
+        (1, None, 1, None),  # without usage nothing says that it is so: the bound
+        (7, None, None, 7),  # of a price that nobody knows the server's word is all there is
+        (None, None, 1, None),
+    ],
+)
+def test_a_servers_word_counts_as_far_as_a_discount_goes(
+    told: int | None, usage: Usage | None, price: int | None, cost: int | None
+) -> None:
+    entry = AgentEntry("a", "openai", price_in=price, price_out=None if price is None else 2 * price)
+    assert settled_cost(entry, told, usage) == cost
