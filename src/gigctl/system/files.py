@@ -144,6 +144,19 @@ def _take_name(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
+def _take_folder_name(temporary: Path, path: Path) -> None:
+    """In one step, so that who is killed leaves no empty one: rename(2) puts a folder in place of nothing but an empty
+    folder, and of one that came a moment ago at most."""
+    if os.path.lexists(path):
+        raise _taken(path)
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise _taken(path) from error
+        raise
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder that appears whole: fill the one that is yielded; it takes its name, on disk, at the block's end.
@@ -159,9 +172,7 @@ def new_folder(path: Path) -> Iterator[Path]:
             temporary.chmod(0o777 & ~_umask())
             yield temporary
             _sync_tree(temporary)
-            # An empty folder of that name is ours alone, and rename(2) puts a folder only in place of an empty one.
-            _claim(path, path.mkdir)
-            temporary.rename(path)
+            _take_folder_name(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         _sync(path.parent)
