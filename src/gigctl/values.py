@@ -376,6 +376,12 @@ def parse_language(text: str) -> str:
     return out + found["variants"] + found["extensions"] + found["private"]
 
 
+def names_language(text: str) -> bool:
+    """Whether a word is a common language's name or tag: `french`, `fr`. Many a word would be a tag of a rare one."""
+    word = text.strip().lower()
+    return word in _NAMES or word in _NAMES.values()
+
+
 # --- texts ---
 
 _LARGEST_TEXT = 16 * 1024 * 1024

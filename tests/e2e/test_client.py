@@ -191,3 +191,14 @@ def test_not_while_a_run_works_on_it(home: Path) -> None:
         running.wait()
     run_gigctl("client", "remove", "acme", "-y", home=home, code=0)
     run_gigctl("ledger", "verify", home=home, code=0)
+
+
+@pytest.mark.parametrize("head", ["source,target", "Term,Translation", "fr,en", "French,English"])
+def test_a_glossarys_header_is_no_term(tmp_path: Path, head: str) -> None:
+    (tmp_path / "terms.csv").write_text(f"{head}\nprestataire,provider\noui,yes\n")
+    ran = run_gigctl("client", "add", "acme", "--glossary", "terms.csv", home=tmp_path, code=0)
+    assert "2 terms" in ran.out
+    (tmp_path / "terms.csv").write_text("oui,yes\nnon,no\n")
+    assert "2 terms" in run_gigctl("client", "edit", "acme", "--glossary", "terms.csv", home=tmp_path, code=0).out
+    (tmp_path / "terms.csv").write_text(f"{head}\n")
+    assert "no term in it" in run_gigctl("client", "edit", "acme", "--glossary", "terms.csv", home=tmp_path, code=2).err

@@ -11,6 +11,7 @@ from gigctl.config import load_settings
 from gigctl.errors import UsageError
 from gigctl.flow.actor import find_gap
 from gigctl.flow.desk import open_desk
+from gigctl.flow.gigs import find as find_gig
 from gigctl.flow.review import Sheet, prepare_sign
 from gigctl.flow.review import sign as sign_sheet
 from gigctl.render.output import Output
@@ -48,12 +49,13 @@ def sign(
             _agree(out, sheet, expect, refused=bool(sheet.gating and not despite))
         why = load_text(despite) if despite else None
         signed = sign_sheet(desk, sheet, despite=why, signer=signer or settings.signer or None)
+        gig = sheet.items[0].task.gig if sheet.items else sheet.signed_before[0].partition(".")[0]
+        counts = find_gig(desk, gig).counts
     items = [{"kind": "sign", "revision": ref, "note": None} for ref in signed]
     out.changed("decision", items, render_signed(sheet), signed)
     if signed and (gap := find_gap()):
         out.warn(gap)
-    gig = sheet.items[0].task.gig if sheet.items else sheet.signed_before[0].partition(".")[0]
-    out.next(f"gigctl deliver {gig}")
+    out.next(f"gigctl deliver {gig}" if counts.signed == counts.total else f"gigctl queue {gig}")
 
 
 def _agree(out: Output, sheet: Sheet, expect: int | None, *, refused: bool) -> None:

@@ -20,7 +20,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import SLUG
 from gigctl.records import ClientRecord
 from gigctl.system.files import read_capped
-from gigctl.values import parse_currency, parse_money
+from gigctl.values import names_language, parse_currency, parse_money
 
 __all__ = ["ClientSheet", "ClientWish", "add", "edit", "find", "list_all", "remove", "unknown_agents"]
 
@@ -172,9 +172,22 @@ def _glossary_of(path: Path) -> str:
         told = "\n".join(f"{path}: line {n}: expected a source term and its target, as in prestataire,provider"
                          for n in bad[:5])  # fmt: skip
         raise UsageError(told + (f"\n{path}: and {len(bad) - 5} more" if len(bad) > 5 else ""))
+    if lines and _is_header(lines[0][1]):
+        every = text.splitlines(keepends=True)
+        every[lines[0][0] - 1] = f"# {every[lines[0][0] - 1]}"
+        text, lines = "".join(every), lines[1:]
     if not lines:
         raise UsageError(f"{path}: no term in it")
     return text
+
+
+_HEADERS = frozenset({("source", "target"), ("term", "translation"), ("source term", "target term")})
+
+
+def _is_header(line: str) -> bool:
+    """A spreadsheet's first row: what the columns are, or their languages."""
+    ((source, target),) = [(term.source.casefold(), term.target.casefold()) for term in load_terms(line)]
+    return (source, target) in _HEADERS or (source != target and names_language(source) and names_language(target))
 
 
 def _is_comment(line: str) -> bool:

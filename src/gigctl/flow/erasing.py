@@ -42,7 +42,10 @@ def check_idle(desk: Desk, tx: Tx, what: str, client: int, gig: int = 0) -> None
 
 def finish_removal(desk: Desk, ref: str, client: int, gig: int = 0) -> Removal:
     """Leaves no byte of it in the ledger's file, nor in the git store. Raises TemporaryError where a reader stays."""
-    _erase_trees(desk)
+    with desk.ledger.reading() as tx:
+        on_trees = gigs.has_trees(tx, client, gig)
+    if on_trees:
+        _erase_trees(desk)
     desk.ledger.shrink()
     held = [path for path in list_backups(desk) if holds_material(path, desk.ledger.id, client, gig)]
     with_trees = [each for path in held for each in (path, trees_beside(path)) if each.exists()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, rounds, tasks
-from gigctl.ledger.store import Ledger
+from gigctl.ledger.store import Ledger, Tx
 from gigctl.model import Content, Request
 from gigctl.records import (
     AttemptRecord,
@@ -39,6 +39,11 @@ class TaskSheet:
     reworded: bool = False  # what the task is asked by changed since the revision that is shown
 
 
+def _list_calls(tx: Tx, task: TaskRecord) -> tuple[AttemptRecord, ...]:
+    """What was begun and never sent is as if it had not been."""
+    return tuple(call for call in attempts.list_attempts(tx, task=task.id) if call.outcome != attempts.UNSENT)
+
+
 def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) -> TaskSheet:
     """Raises UsageError where there is no such revision."""
     with ledger.reading() as tx:
@@ -51,7 +56,7 @@ def load_sheet(ledger: Ledger, task: TaskRecord, revision: int | None = None) ->
         parent = revisions.get_content(tx, parents[shown.parent]) if shown and shown.parent else source
         return TaskSheet(
             task, gigs.get_gig_by_id(tx, task.gig_id), source, tasks.get_texts(tx, task.id)[0], made,
-            tuple(attempts.list_attempts(tx, task=task.id)), tuple(decisions.list_decisions(tx, task.id)),
+            _list_calls(tx, task), tuple(decisions.list_decisions(tx, task.id)),
             rounds.find_last_round(tx, task.id), attempts.cost_of_task(tx, task.id), shown, content, parent,
             rewording.is_reworded(tx, shown.id) if shown else False,
         )  # fmt: skip

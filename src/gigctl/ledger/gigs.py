@@ -166,6 +166,19 @@ def remove_gig(tx: Tx, gig: GigRecord) -> None:
     record_event(tx, "gig removed", gig=gig.id)
 
 
+def has_trees(tx: Tx, client: int, gig: int = 0) -> bool:
+    """Whether anything of a client (or of one gig), removed or not, was ever made on a tree."""
+    return bool(
+        tx.value(
+            "SELECT EXISTS (SELECT 1 FROM gig WHERE client = ?1 AND (?2 = 0 OR id = ?2) AND base_tree IS NOT NULL)"
+            " OR EXISTS (SELECT 1 FROM task_input i JOIN task ON task.id = i.task JOIN gig ON gig.id = task.gig"
+            " WHERE gig.client = ?1 AND (?2 = 0 OR gig.id = ?2) AND i.base IS NOT NULL)",
+            client,
+            gig,
+        )
+    )
+
+
 def list_bases(tx: Tx) -> set[str]:
     """Ids of the commits and trees that gigs which are still there start from."""
     rows = tx.rows(

@@ -126,7 +126,7 @@ def decode(source: Source) -> str:
         byte, line = source.data[error.start], source.data.count(b"\n", 0, error.start) + 1
         raise BadSource(
             f"{source.name}:{line} is not UTF-8 (byte {error.start} is 0x{byte:02x}), expected text in UTF-8: "
-            f"`iconv -f LATIN1 -t UTF-8` turns an old western file into it"
+            f"`iconv -f CP1252 -t UTF-8` turns an old western file into it"
         ) from None
 
 
