@@ -5,6 +5,7 @@ Nothing is unpacked: names are looked at, bytes are hashed, each file read no fu
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -68,7 +69,7 @@ def open_archive(path: Path) -> Archive:
 
 
 def open_files(folder: Path, names: Sequence[str]) -> Archive:
-    """Of a folder the files of these names that are there, and nothing else. Raises NotReadable."""
+    """Of a folder the files of these names that are there, and nothing else."""
     return _Files(folder, names)
 
 
@@ -134,10 +135,10 @@ class _Files(_Folder):
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self._root = root
-        try:
-            self.held = {name: _held(os.lstat(root / name)) for name in names if os.path.lexists(root / name)}
-        except OSError as error:
-            raise NotReadable(f"can't be read: {error.strerror}") from error
+        self.held: dict[str, Held] = {}
+        for name in names:
+            with contextlib.suppress(OSError):  # it is not there, or no file can be called so
+                self.held[name] = _held(os.lstat(root / name))
 
 
 def _held(status: os.stat_result) -> Held:

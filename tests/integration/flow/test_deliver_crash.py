@@ -15,12 +15,16 @@ from gigctl.flow.verify import verify
 from gigctl.ledger import deliveries, gigs
 from gigctl.model import Reference
 from support.desk import Office
+from support.desks import make_desk
+from support.keys import make_key
+from support.llm_server import LLMServer
+from support.shops import Shop, described
 
 _CHILD = """
 import os, signal, sys
 from pathlib import Path
 
-folder, gig, out, step = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+home, gig, out, key, step = *sys.argv[1:5], int(sys.argv[5])
 from gigctl.flow.deliver import Options, deliver
 from gigctl.flow.desk import Desk
 from gigctl.paths import load_paths
@@ -36,21 +40,21 @@ def watch(event, args):
         if seen == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-env = {"GIGCTL_HOME": folder + "/gigctl"}
+env = {"GIGCTL_HOME": home}
 with Desk(load_paths(env), env) as desk:
     sys.addaudithook(watch)
-    deliver(desk, [gig], Options(output=Path(out)))
+    deliver(desk, [gig], Options(output=Path(out), signer=key))
 """
 
 
-def _deliver_in_child(office: Office, gig: str, out: Path, step: int) -> int:
-    argv = [sys.executable, "-c", _CHILD, str(office.folder), gig, str(out), str(step)]
+def _deliver_in_child(home: Path, gig: str, out: Path, step: int, key: str = "") -> int:
+    argv = [sys.executable, "-c", _CHILD, str(home), gig, str(out), key, str(step)]
     done = subprocess.run(argv, capture_output=True, timeout=60)
     assert done.returncode in (0, -9), done.stderr.decode()
     return done.returncode
 
 
-def _recorded(office: Office, gig: str) -> list[str]:
+def _recorded(office: Office | Shop, gig: str) -> list[str]:
     reference = Reference.parse(gig)
     assert reference is not None
     with office.desk.ledger.reading() as tx:
@@ -67,7 +71,7 @@ def test_killed_at_every_step(name: str, tmp_path: Path) -> None:
         place = tmp_path / f"place{step}"
         place.mkdir()
         before = _recorded(office, gig)
-        code = _deliver_in_child(office, gig, place / name, step)
+        code = _deliver_in_child(office.folder / "gigctl", gig, place / name, step)
         found.add(_judge(office, gig, place / name, before, finished=code == 0))
         if code == 0:
             break
@@ -85,7 +89,8 @@ def _judge(office: Office, gig: str, target: Path, before: list[str], *, finishe
         assert new == []
         assert not finished
         if target.exists():  # the name was taken, and nothing was put there yet
-            shutil.rmtree(target) if target.is_dir() else target.unlink()
+            assert target.is_dir()
+            target.rmdir()
             (done,) = deliver(office.desk, [gig], Options(output=target))
             assert not done.found
             return "claimed"
@@ -103,6 +108,58 @@ def _judge(office: Office, gig: str, target: Path, before: list[str], *, finishe
     assert done.found
     assert _recorded(office, gig)[len(before) :] == [seen.sha256]
     return "unrecorded"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_table_killed_at_every_step(signed: bool, tmp_path: Path) -> None:
+    """It is never there without its manifest; what is left of it is gone on with, to the same bytes."""
+    with LLMServer(described) as server:
+        shop = Shop(tmp_path, server)
+        shop.batch()
+    shop.sign()
+    key = str(make_key(tmp_path / "desk")) if signed else ""
+    shop.desk.close()
+    found: set[str] = set()
+    for step in range(1, 100):
+        place = tmp_path / f"place{step}"
+        place.mkdir()
+        shop.desk = make_desk(tmp_path / "desk")
+        before = _recorded(shop, shop.gig)
+        shop.desk.close()
+        code = _deliver_in_child(tmp_path / "desk", shop.gig, place / "out.csv", step, key)
+        shop.desk = make_desk(tmp_path / "desk")
+        found.add(_judge_table(shop, place, before, key, finished=code == 0))
+        shop.desk.close()
+        if code == 0:
+            break
+    else:
+        raise AssertionError("the child never came to its end")
+    assert found == {"nothing", "left", "unrecorded", "delivered"}
+
+
+def _judge_table(shop: Shop, place: Path, before: list[str], key: str, *, finished: bool) -> str:
+    target = place / "out.csv"
+    new = _recorded(shop, shop.gig)[len(before) :]
+    there = [path.name for path in place.iterdir() if not path.name.startswith(".")]
+    kept = {name: (place / name).read_bytes() for name in there}
+    if target.exists():
+        assert verify(target).ok
+        state = "delivered" if new else "unrecorded"
+    else:
+        state = "left" if there else "nothing"
+    assert (state == "delivered") == bool(new)
+    assert finished <= (state == "delivered")
+    if state == "delivered":
+        with pytest.raises(UsageError, match="already there"):
+            shop.deliver(f"{place.name}/out.csv", signer=key)
+    else:
+        shop.deliver(f"{place.name}/out.csv", signer=key)
+    seen = verify(target)
+    assert seen.ok, seen.problems
+    assert (seen.signer is not None) == bool(key)
+    assert _recorded(shop, shop.gig)[len(before) :] == [seen.sha256]
+    assert all((place / name).read_bytes() == data for name, data in kept.items())
+    return state
 
 
 def _is_something(target: Path) -> bool:

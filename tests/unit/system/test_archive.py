@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gigctl.errors import UsageError
-from gigctl.system.archive import NotReadable, collisions, open_archive, zip_bytes
+from gigctl.system.archive import NotReadable, collisions, open_archive, open_files, zip_bytes
 
 
 def _zip(path: Path, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> Path:
@@ -210,3 +210,12 @@ def test_zip_with_a_cut_end(tmp_path: Path) -> None:
 )
 def test_names_that_are_one_on_some_file_system(paths: list[str], pairs: list[tuple[str, str]]) -> None:
     assert collisions(paths) == pairs
+
+
+def test_single_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"1")
+    (tmp_path / "other").write_bytes(b"2")
+    (tmp_path / "link").symlink_to("other")
+    archive = open_files(tmp_path, ["a.csv", "b.csv", "link", "x" * 300])
+    assert {name: held.odd for name, held in archive.held.items()} == {"a.csv": None, "link": "is a link"}
+    assert archive.read("a.csv", 10) == b"1"

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gigctl.errors import ConfigError, UsageError
-from gigctl.system.files import new_file, new_folder, read_capped, telling_disk_errors, why_unsafe, within, write_atomic
+from gigctl.system.files import (
+    new_file,
+    new_files,
+    new_folder,
+    read_capped,
+    telling_disk_errors,
+    why_unsafe,
+    within,
+    write_atomic,
+)
 
 
 def _only(folder: Path, *names: str) -> bool:
@@ -44,6 +53,49 @@ def test_a_new_file_replaces_nothing(tmp_path: Path) -> None:
         new_file(folder / "a", b"2")
     assert (folder / "a").read_bytes() == b"1"
     assert _only(folder, "a")
+
+
+def _without_links(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that has no second names."""
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number), str(source), None, str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+def test_a_new_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "f"
+    _without_links(errno.EPERM, monkeypatch)
+    new_file(folder / "a", b"1")
+    with pytest.raises(UsageError, match="already there"):
+        new_file(folder / "a", b"2")
+    assert (folder / "a").read_bytes() == b"1"
+    with new_files([(folder / "b", b"3"), (folder / "c", b"4")]):
+        pass
+    _without_links(errno.EIO, monkeypatch)
+    with pytest.raises(OSError, match="Input/output"):
+        new_file(folder / "d", b"5")
+    assert _only(folder, "a", "b", "c")
+
+
+def test_new_files_appear_together(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    with new_files([(folder / "a", b"1"), (folder / "b", b"2")]):
+        assert not (folder / "a").exists()
+    assert ((folder / "a").read_bytes(), (folder / "b").read_bytes()) == (b"1", b"2")
+    assert (folder / "a").stat().st_nlink == 1
+    with (
+        pytest.raises(UsageError, match=r"f/b is already there"),
+        new_files([(folder / "c", b"3"), (folder / "b", b"4")]),
+    ):
+        pass
+    with pytest.raises(RuntimeError), new_files([(folder / "c", b"3"), (folder / "d", b"4")]):
+        raise RuntimeError
+    with pytest.raises(UsageError, match="can't write"), new_files([(folder / "c", b""), (folder / ("d" * 300), b"")]):
+        pass
+    assert _only(folder, "a", "b")
+    assert (folder / "b").read_bytes() == b"2"
 
 
 def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
