@@ -177,6 +177,7 @@ class CheckContext:
     definitions: str = ""  # the document's link reference definitions and footnote labels, as Markdown
     terms: tuple[tuple[str, str], ...] = ()
     base: str | None = None  # git tree that a code content changes
+    commit: str | None = None  # whose history a check finds with the tree
     client: str = ""  # verdicts are not shared over a client's wall
     # How to run here: not part of the fingerprint.
     tree: str | None = None  # folder with base and content checked out, a copy of our own that a check may not write

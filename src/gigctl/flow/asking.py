@@ -55,8 +55,9 @@ def load_view(tx: Tx, gig: GigRecord, record: TaskRecord, store: Path | None = N
 def _view(gig: GigRecord, client: ClientRecord, record: TaskRecord, seen: GigRecord, task: Task) -> View:
     terms = tuple((term.source, term.target) for term in load_terms(client.glossary))
     context = replace(
-        get_craft(task.craft).context(task), terms=terms, client=str(client.id), repository=gig.repository or None
-    )
+        get_craft(task.craft).context(task), terms=terms, client=str(client.id), repository=gig.repository or None,
+        commit=gig.base_commit if record.input_base is not None else None,
+    )  # fmt: skip
     return View(record, client, task, _specs(seen, record.craft), context)
 
 

@@ -65,7 +65,8 @@ async def assess(
             folder = Path(name) / "tree"
             folder.mkdir()
             repository = Store.open(store)
-            check_out(repository, repository.tree_of(content), folder, every_link=True)
+            tree = repository.tree_of(content)
+            check_out(repository, tree, folder, history=context.commit, every_link=True)
             return await assess(content, specs, replace(context, tree=str(folder)), store=store)
     marks = fingerprints(content, specs, context)
     return [await _verdict(spec, content, context, mark) for spec, mark in zip(specs, marks, strict=True)]

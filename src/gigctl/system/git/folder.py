@@ -28,6 +28,10 @@ LARGEST = 100 * 1024 * 1024
 _IGNORE_LARGEST = 1024 * 1024
 
 
+MOST_HISTORY = 1000
+"""Commits that a check finds: what it asks for is the last tag, or who wrote a line, and each check copies them."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """What is in a folder and not in its content, and why, in half a sentence."""
@@ -77,7 +81,8 @@ def _give_history(store: Store, folder: Path, commit: str) -> None:
     """A copy of the objects, not a link to the store: a program may do what it likes with it."""
     store.git.run("init", "--quiet", "--template=", "--", str(folder))
     own = (f"--git-dir={folder / '.git'}", f"--work-tree={folder}")
-    quiet = ("--quiet", "--no-write-fetch-head", "--no-auto-maintenance", "--update-head-ok", "--update-shallow")
+    quiet = ("--quiet", "--no-write-fetch-head", "--no-auto-maintenance", "--update-head-ok", "--update-shallow",
+             f"--depth={MOST_HISTORY}")  # fmt: skip
     args = ("fetch", *quiet, f"--upload-pack={FAR_SIDE}", "--", str(store.path), f"{commit}:refs/heads/main")
     store.git.run(*own, *args, env={"GIT_ALLOW_PROTOCOL": "file"}, timeout=1800)
     store.git.run(*own, "symbolic-ref", "HEAD", "refs/heads/main")
