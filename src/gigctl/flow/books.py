@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def backup(desk: Desk, file: Path | None) -> Copied:
         desk.ledger.backup(target, lambda: desk.store.exists() and copy_store(Store.open(desk.store), trees))
     except BaseException:
         if not target.exists():
-            trees.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder is none: what is said is why
+                trees.unlink()
         raise
     note_backup(desk, target)
     return Copied(target, trees if trees.exists() else None)

@@ -23,14 +23,15 @@ _ELSEWHERE = "elsewhere"
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was removed, and the backups that still hold its material."""
+    """What was removed, and the backups that still hold its material: `files` are theirs, the trees beside included."""
 
     ref: str
     backups: tuple[Path, ...]
+    files: tuple[Path, ...]
 
     @property
     def delete_command(self) -> str:
-        return "rm " + " ".join(shlex.quote(str(path)) for path in self.backups)
+        return "rm " + " ".join(shlex.quote(str(path)) for path in self.files)
 
 
 def check_idle(desk: Desk, tx: Tx, what: str, client: int, gig: int = 0) -> None:
@@ -48,8 +49,8 @@ def finish_removal(desk: Desk, ref: str, client: int, gig: int = 0) -> Removal:
         _erase_trees(desk)
     desk.ledger.shrink()
     held = [path for path in list_backups(desk) if holds_material(path, desk.ledger.id, client, gig)]
-    with_trees = [each for path in held for each in (path, trees_beside(path)) if each.exists()]
-    return Removal(ref, tuple(with_trees))
+    files = [each for path in held for each in (path, trees_beside(path)) if each.exists()]
+    return Removal(ref, tuple(held), tuple(files))
 
 
 # --- backups ---

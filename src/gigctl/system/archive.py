@@ -182,9 +182,12 @@ class _Zip:
     def digest(self, path: str, most: int) -> tuple[str, int]:
         try:
             with self._open(path) as file:
-                return _digested(file, most)
+                digest, size = _digested(file, most)
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise NotReadable(f"is damaged: {error}") from error
+        if size <= most and size != self._infos[path].file_size:  # the larger sizes are told, the less is looked at
+            raise NotReadable(f"is damaged: it is listed with {self._infos[path].file_size} bytes")
+        return digest, size
 
     def read(self, path: str, most: int) -> bytes:
         try:

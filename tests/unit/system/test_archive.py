@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gigctl.errors import UsageError
@@ -130,6 +130,7 @@ def _streams() -> set[int]:
     return {at for begin, info in begins for at in range(begin, begin + info.compress_size)}
 
 
+@example(ZIP.index(b"PK\1\2") + 27, 64)  # a size that is past what is looked at whole
 @given(st.integers(0, len(ZIP) - 1), st.integers(1, 255))
 def test_a_changed_byte_of_a_zip_is_seen(at: int, by: int) -> None:
     data = bytearray(ZIP)
