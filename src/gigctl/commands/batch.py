@@ -60,6 +60,8 @@ def batch(
 ) -> int:
     """Do the jobs of a file, one a row, and answer a line each. The same file again does only what is not done."""
     del yes  # nothing is asked: a script is as good as a person here
+    if file == asking.brief == "-":
+        raise UsageError("`-` stands twice: standard input can be read once", "gigctl batch JOBS --brief -")
     path = None if file == "-" else Path(file).absolute()
     _check_output(path, output)
     check_progress(progress)

@@ -21,6 +21,8 @@ from gigctl.render.output import Output
 from gigctl.render.runs import json_done, render_done, why
 
 app = verb()
+LARGEST = 16 * 1024 * 1024
+"""Bytes of standard input, which may have no end."""
 
 
 @command(
@@ -40,8 +42,10 @@ def do_(
     limits: Limits,
 ) -> int:
     """Draft one small job: the answer to stdout, all else to stderr. The client's scratch gig keeps the draft."""
+    if file == asking.brief == "-":
+        raise UsageError("`-` stands twice: standard input can be read once", "gigctl do CRAFT FILE --brief -")
     with open_desk() as desk:
-        source = _source(file)
+        source = None if file is None and asking.brief == "-" else _source(file)
         path = Path(file).absolute() if file and file != "-" else None
         asked = asking.load(craft=get_name(craft), path=path, store=desk.store, command="do")
         run, default = run_options(desk, limits, Again())
@@ -57,7 +61,9 @@ def _source(file: str | None) -> Source | None:
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         return None
     if file in (None, "-"):
-        data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        data = sys.stdin.buffer.read(LARGEST + 1) if sys.stdin is not None else b""
+        if len(data) > LARGEST:
+            raise UsageError(f"standard input has more than {LARGEST // 1024**2} MiB: expected one small job")
         return Source(STDIN_NAME, data) if data.strip() else None
     problems: list[str] = []
     found = read_source(Wish(), str(file), None, problems)

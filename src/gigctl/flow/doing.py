@@ -19,6 +19,7 @@ from gigctl.flow.planning import open_new
 from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult, count_rested, finish_result
 from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.steps import Done
 from gigctl.ledger import clients, gigs, revisions, runs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import REGULAR, Change, Content, Gig, Own, Source, TaskSpec
@@ -69,6 +70,9 @@ def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOpt
         gc.freeze()
         asyncio.run(collector.dispatch({chain[0]: _openings(gig, craft, specs, chain, run, made)}))
     finish_result(desk, result, collector)
+    failed = [end.ref for end in result.wants if end.end == Done("failed")]
+    if failed:  # asked for once more it would be another job
+        result.again = f"gigctl run {' '.join(failed[:3])}{' -a ' + ','.join(chain) if run.agents else ''}"
     in_order = [made[n] for n in sorted(made)]
     with desk.ledger.reading() as tx:
         answer = _answer(tx, gig, craft, source, in_order) if len(made) == len(specs) else None
