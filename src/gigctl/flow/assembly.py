@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from gigctl.crafts.base import BadSource
 from gigctl.crafts.registry import get_craft
 from gigctl.errors import LedgerError, UsageError
 from gigctl.flow.asking import craft_gig, craft_task
-from gigctl.ledger import gigs
+from gigctl.flow.naming import row_names
+from gigctl.ledger import gigs, job_rows
 from gigctl.ledger.store import Tx
 from gigctl.model import Change, Content, Source, Task
 from gigctl.records import GigRecord, TaskRecord
@@ -53,17 +55,40 @@ def assemble(
 ) -> Assembled:
     """The files of those `languages` (none: of what has none). `contents` is by task id; where a task has none, its
     file holds rubbish, and must not be used: `holds` tells. Raises UsageError, LedgerError."""
-    groups = _groups(tx, gig, made, languages)
+    rows = job_rows.list_row_tasks(tx, gig.id)
+    if rows:  # a batch's title is its file's, and says nothing of a text
+        gig = replace(gig, title="")
+    groups = _groups(tx, gig, made, languages, rows)
     salt = secrets.token_hex(8)
     marks = {task.id: Content.of_text(f"gigctl{salt}x{task.id}x") for task in made}
     tried = _all(gig, groups, lambda task: marks[task.id])
     real = _all(gig, groups, lambda task: contents.get(task.id, marks[task.id]))
     if [change.path for change in tried] != [change.path for change in real]:
         raise AssertionError("a craft names files by what is in them")
-    check_paths([change.path for change in real])
     pattern = re.compile(rf"gigctl{salt}x(\d+)x".encode())
     holds = {change.path: frozenset(map(int, pattern.findall(change.data or b""))) for change in tried}
-    return Assembled(tuple(real), holds)
+    names = _names_of_rows(made, holds, rows) if rows else {}
+    files = _sorted(replace(change, path=names.get(change.path, change.path)) for change in real)
+    check_paths([change.path for change in files])
+    return Assembled(tuple(files), {names.get(path, path): tasks for path, tasks in holds.items()})
+
+
+def _names_of_rows(
+    made: Sequence[TaskRecord], holds: Mapping[str, frozenset[int]], rows: frozenset[int]
+) -> Mapping[str, str]:
+    """By the craft's path, what a file is called that holds a row's text alone: by the row's id, unless it says it."""
+    named = {task.id: task for task in made if task.id in rows and task.source is None and "file" not in task.place}
+    alone = {path: named[id_] for path, ids in holds.items() for id_ in ids if len(ids) == 1 and id_ in named}
+    stems = row_names(list(alone.values()), (_stem(path, "")[0] for path in holds if path not in alone))
+    return {path: stems[task.id] + _stem(path, task.language)[1] for path, task in alone.items()}
+
+
+def _stem(path: str, language: str) -> tuple[str, str]:
+    """A path without its ending, and that, with the language where it is part of it."""
+    ending = PurePosixPath(path).suffix
+    more = f".{language}{ending}"
+    ending = more if language and path.endswith(more) else ending
+    return path.removesuffix(ending), ending
 
 
 def check_paths(paths: Sequence[str]) -> None:
@@ -86,7 +111,11 @@ def _all(gig: GigRecord, groups: Sequence[_Group], content: Callable[[TaskRecord
             made += get_craft(group.craft).assemble(seen, group.sources, signed, group.language)
         except BadSource as error:
             raise LedgerError(f"{gig.ref} can't be assembled: {error}", f"gigctl gig show {gig.ref}") from error
-    return sorted(made, key=lambda change: change.path.encode("utf-8", "surrogateescape"))
+    return _sorted(made)
+
+
+def _sorted(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: change.path.encode("utf-8", "surrogateescape"))
 
 
 def _every_language(targets: Sequence[str], groups: Sequence[_Group]) -> tuple[str, ...]:
@@ -94,10 +123,14 @@ def _every_language(targets: Sequence[str], groups: Sequence[_Group]) -> tuple[s
     return tuple(dict.fromkeys([*targets, *(group.language for group in groups if group.language)]))
 
 
-def _groups(tx: Tx, gig: GigRecord, made: Sequence[TaskRecord], languages: Sequence[str]) -> list[_Group]:
-    """By craft, then those with a file and those without, then by language."""
+def _groups(
+    tx: Tx, gig: GigRecord, made: Sequence[TaskRecord], languages: Sequence[str], rows: frozenset[int]
+) -> list[_Group]:
+    """By craft, then those with a file and those without, then by language. A row is called by its reference, so that
+    no craft has to tell a thousand like names apart."""
     sources = gigs.list_sources(tx, gig.id)
     pairs = [(record, craft_task(tx, gig, record)) for record in made]
+    pairs = [(record, replace(task, name=record.ref) if record.id in rows else task) for record, task in pairs]
     out = []
     for craft in dict.fromkeys([gig.craft, *(record.craft for record in made)]):
         if get_craft(craft).ON_TREE:

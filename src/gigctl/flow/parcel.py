@@ -64,10 +64,6 @@ class Parcel:
     commit: str = ""
     gone: tuple[str, ...] = ()
 
-    @property
-    def data(self) -> bytes:
-        return self.manifest.to_bytes()
-
 
 def listed(change: Change) -> DeliveredFile:
     mode = EXECUTABLE if change.mode == EXECUTABLE else REGULAR
@@ -85,22 +81,22 @@ def write_parcel(desk: Desk, parcel: Parcel, output: Path | None, key: str) -> D
         raise _taken(target, target)
     if is_table(target):
         return _write_table(desk, parcel, target, key)
-    data = parcel.data
+    data = parcel.manifest.to_bytes()
     extra = [Change(MANIFEST, REGULAR, data)]
     if key:
         extra.append(Change(SIGNATURE, REGULAR, signers.sign(data, key).encode()))
-    _write_files(desk, parcel, target, [*parcel.files, *extra])
+    _write_files(desk, parcel, target, [*parcel.files, *extra], data)
     signer = signers.fingerprint(key) if key else ""
     return Delivered(str(target), parcel.manifest, hashlib.sha256(data).hexdigest(), signer)
 
 
-def _write_files(desk: Desk, parcel: Parcel, target: Path, files: Sequence[Change]) -> None:
+def _write_files(desk: Desk, parcel: Parcel, target: Path, files: Sequence[Change], manifest: bytes) -> None:
     """The name is taken inside the transaction that records it: killed before, nothing was delivered; killed between
     the two, a whole delivery lies there unrecorded, which the same command finds (`_find_unrecorded`)."""
     if target.suffix.lower() == ".zip":
         packed = zip_bytes((file.path, file.data or b"", file.mode == EXECUTABLE) for file in files)
         with desk.ledger.writing() as tx:
-            _record(tx, parcel, parcel.data)
+            _record(tx, parcel, manifest)
             new_file(target, packed)
         return
     with ExitStack() as stack:
@@ -108,11 +104,12 @@ def _write_files(desk: Desk, parcel: Parcel, target: Path, files: Sequence[Chang
         for file in files:
             write_file(folder, file)
         with desk.ledger.writing() as tx:
-            _record(tx, parcel, parcel.data)
+            _record(tx, parcel, manifest)
             stack.close()
 
 
 def write_file(folder: Path, file: Change) -> None:
+    """Not yet on disk: `new_folder` puts there all of a folder at once, which costs less than each by itself."""
     place = folder / os.fsdecode(file.path.encode("utf-8", "surrogateescape"))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -120,8 +117,6 @@ def write_file(folder: Path, file: Change) -> None:
         handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "wb") as out:
             out.write(file.data or b"")
-            out.flush()
-            os.fsync(out.fileno())
     except OSError as error:
         raise ConfigError(f"can't write {file.path!a} of the delivery: {error.strerror}",
                           "choose another place with -o; nothing was delivered") from error  # fmt: skip
@@ -141,11 +136,11 @@ def _hand_over(desk: Desk, parcel: Parcel, key: str) -> Delivered:
     """As a branch in the client's repository; the manifest stays in the ledger, for nothing is put beside the work."""
     if key:
         raise UsageError("a branch has no manifest beside it that a key could sign", "--as patches --signer KEY")
-    repository = Path(parcel.gig.repository)
+    repository, data = Path(parcel.gig.repository), parcel.manifest.to_bytes()
     with desk.ledger.writing() as tx:
-        _record(tx, parcel, parcel.data)
+        _record(tx, parcel, data)
         add_branch(Store.open(desk.store), repository, parcel.manifest.git["branch"], parcel.commit)
-    return Delivered(str(repository), parcel.manifest, hashlib.sha256(parcel.data).hexdigest())
+    return Delivered(str(repository), parcel.manifest, hashlib.sha256(data).hexdigest())
 
 
 def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Delivered | None:

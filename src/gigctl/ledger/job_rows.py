@@ -17,7 +17,7 @@ from gigctl.ledger import blobs
 from gigctl.ledger.blobs import Owner
 from gigctl.ledger.store import Tx
 
-__all__ = ["JobRow", "Page", "RowsFile", "check_rows", "list_rows", "lose_row", "mark_of"]
+__all__ = ["JobRow", "Page", "RowsFile", "check_rows", "list_row_tasks", "list_rows", "lose_row", "mark_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ def lose_row(tx: Tx, task: int) -> None:
 
 
 # --- reading ---
+
+
+def list_row_tasks(tx: Tx, gig: int) -> frozenset[int]:
+    """The tasks that are rows of a file."""
+    return frozenset(row["task"] for row in tx.rows("SELECT task FROM job WHERE gig = ?", gig))
 
 
 @dataclass(frozen=True, slots=True)

@@ -525,3 +525,25 @@ def test_a_link_is_no_delivered_file(more: str, shop: Shop) -> None:
     seen = verify(shop.folder / "out.csv")
     assert not seen.ok
     assert "is a link" in seen.problems[0].message
+
+
+# --- or as files, one a row ---
+
+
+def test_files_are_called_by_their_rows(shop: Shop) -> None:
+    shop.batch("id,name\n007,Tea\na/b,Salt\na:b,Soap\nA-B,Oil\nnul,Ink\n")
+    shop.sign()
+    done = shop.deliver("folder")
+    names = ["007.txt", "A-B.txt", "_nul.txt", "a-b-2.txt", "a-b-3.txt"]
+    assert [file.path for file in done.manifest.files] == names
+    texts = {name: shop.read(f"folder/{name}").decode() for name in names}
+    assert [texts[name].strip().split(": ")[1] for name in names] == ["Tea.", "Oil.", "Ink.", "Salt.", "Soap."]
+    assert verify(shop.folder / "folder").ok
+
+
+def test_a_row_of_a_file_is_called_by_its_id_too(shop: Shop) -> None:
+    (shop.desk.paths.data / "tea.md").parent.mkdir(parents=True, exist_ok=True)
+    (shop.desk.paths.data / "tea.md").write_text("Tea\n")
+    shop.batch("id,file\n1,tea.md\n", target="en", craft="translation", source_language="fr", brief="")
+    shop.sign()
+    assert [file.path for file in shop.deliver("folder").manifest.files] == ["1.en.txt"]
