@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 NAME = "structure"
-VERSION = 1
-HELP = "blocks, emphasis, code, links, images, footnotes and tags are as in the source"
+VERSION = 2
+HELP = "blocks, emphasis, code, links, addresses, images, footnotes and tags are as in the source"
 NEEDS_TREE = False
 
 _BLOCKS = {
@@ -30,6 +30,15 @@ _BLOCKS = {
     "footnote": "footnote", "dl": "definition list",
 }  # fmt: skip
 _HTML_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)")
+_ANY_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""([A-Za-z_:][\w:.-]*)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'=<>`]+))?""")
+_TRANSLATED = frozenset({"title", "alt", "aria-label", "placeholder", "lang"})
+"""Attributes whose values are texts of the language."""
+_FOOTNOTE_TEXT = re.compile(r"^[ \t>]{0,20}\[\^([^\]\s]{1,100})\]:", re.MULTILINE)
+_UNLINKED = re.compile(r"\]\(\s*<?([A-Za-z][A-Za-z0-9+.-]{1,20}:[^)\s]*)")
+"""A target that CommonMark's reference parser makes no link of (`javascript:`), and another may."""
+_CHECKBOX = re.compile(r"\[([ xX])\][ \t]")
 _KNOWN_TAG = re.compile(
     r"</?(?:a|b|i|u|em|strong|code|br|p|span|div|ul|ol|li|sup|sub|small|tt|h[1-6]|img|pre)\b[^<>\n]{0,200}>",
     re.IGNORECASE,
@@ -70,10 +79,34 @@ def _compare_markdown(source: str, draft: str, context: CheckContext) -> Iterato
         part = f"block {number}" if len(inline) > 1 else None
         line = other.map[0] + 1 if other.map else None
         yield from _compare_counts(_inline(one), _inline(other), part, line)
-    verbatim = [
-        [(_kind(t), t.content) for t in tokens if t.type in ("fence", "code_block")] for tokens in (wanted, there)
-    ]
-    yield from _compare_counts(Counter(verbatim[0]), Counter(verbatim[1]), None, None)
+    yield from _compare_counts(Counter(_whole(wanted)), Counter(_whole(there)), None, None)
+    defined = [Counter(_definitions(text, context.definitions)) for text in (source, draft)]
+    yield from _compare_counts(defined[0], defined[1], None, None)
+
+
+def _whole(tokens: list[Token]) -> Iterator[tuple[str, str]]:
+    """What stands by itself: code letter by letter, and the tags of HTML."""
+    for token in tokens:
+        if token.type in ("fence", "code_block"):
+            yield _kind(token), token.content
+        elif token.type == "html_block":
+            bare = _COMMENT.sub("", token.content)
+            yield from (("tag", _tag(found)) for found in _ANY_TAG.findall(bare))
+            yield from (("comment", found) for found in _COMMENT.findall(token.content))
+
+
+def _definitions(text: str, definitions: str) -> Iterator[tuple[str, str]]:
+    """The link definitions and footnotes' texts in it: the first of a label counts for the whole document."""
+    if "]:" not in text:
+        return
+    known = _environment(definitions).get("references", {})
+    env: dict[str, Any] = {"references": dict(known)}
+    _parser().parse(text, env)
+    new = [found for label, found in env["references"].items() if label not in known]
+    for found in (*new, *env.get("duplicate_refs", ())):
+        yield "definition of a link to", str(found["href"])
+    for label in _FOOTNOTE_TEXT.findall(text):
+        yield "footnote's text", label
 
 
 @lru_cache(maxsize=1)
@@ -106,6 +139,8 @@ def _tokens(text: str, definitions: str) -> list[Token]:
 
 def _kind(token: Token) -> str:
     name = token.type.removesuffix("_open").removesuffix("_close")
+    if name in ("th", "td") and (style := token.attrGet("style")):
+        return f"{_BLOCKS[name]} ({str(style).removeprefix('text-align:')})"
     return f"heading {token.tag[1:]}" if name == "heading" else _BLOCKS.get(name, name)
 
 
@@ -127,9 +162,16 @@ def _first_difference(wanted: list[Token], there: list[Token]) -> Evidence | Non
 def _inline(token: Token) -> Counter[tuple[str, str]]:
     """What an inline text is made of: (kind, value) and how often."""
     found: Counter[tuple[str, str]] = Counter()
+    if box := _CHECKBOX.match(token.content):
+        found["checked box" if box[1] != " " else "open box", ""] += 1
     for child in token.children or ():
-        if (item := _inline_item(child)) is not None:
+        if child.type == "text":
+            found.update(_addresses(child.content))
+        elif (item := _inline_item(child)) is not None:
             found[item] += 1
+    if "](" in token.content:
+        linked = {value for kind, value in found if kind in ("link to", "image")}
+        found.update(("link to", target) for target in _UNLINKED.findall(token.content) if target not in linked)
     return found
 
 
@@ -146,9 +188,29 @@ def _inline_item(child: Token) -> tuple[str, str] | None:
     if child.type == "footnote_ref":
         return "footnote", str(child.meta.get("label") or "")
     if child.type == "html_inline":
-        tag = _HTML_TAG.match(child.content)
-        return "tag", ("/" if child.content.startswith("</") else "") + tag[1].lower() if tag else "comment"
+        return ("tag", _tag(child.content)) if _HTML_TAG.match(child.content) else ("comment", child.content)
     return None
+
+
+def _tag(text: str) -> str:
+    """A tag with its attributes, but the values that are translated."""
+    found = _HTML_TAG.match(text)
+    if found is None:
+        return ""
+    name = ("/" if text.startswith("</") else "") + found[1].lower()
+    attributes = (
+        key.lower() if key.lower() in _TRANSLATED or not value else f"{key.lower()}={value.strip(_QUOTES)}"
+        for key, value in _ATTRIBUTE.findall(text[found.end() :])
+    )
+    return " ".join([name, *sorted(attributes)])
+
+
+_QUOTES = "\"'"
+
+
+def _addresses(text: str) -> Iterator[tuple[str, str]]:
+    for found in ADDRESS.finditer(text):
+        yield "address", _LANGUAGE_PART.sub(r"\1*", found.group().rstrip(".,;:!?…。"))
 
 
 def _count(number: int, kind: str) -> str:
@@ -191,8 +253,6 @@ def _outline(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def _verbatim(text: str) -> Iterable[tuple[str, str]]:
-    for found in ADDRESS.finditer(text):
-        yield "address", _LANGUAGE_PART.sub(r"\1*", found.group().rstrip(".,;:!?…。"))
+    yield from _addresses(text)
     for found in _KNOWN_TAG.finditer(text):
-        tag = _HTML_TAG.match(found.group())
-        yield "tag", ("/" if found.group().startswith("</") else "") + (tag[1].lower() if tag else "")
+        yield "tag", _tag(found.group())

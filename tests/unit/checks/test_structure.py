@@ -15,6 +15,11 @@ SAME = [
     "Du <b>gras</b>, ~~rayé~~.",
     "> cité\n\n1. un\n2. deux",
     "```python\nx = 1\n```",
+    'Voir http://example.org/pay?x=1, <a href="http://example.org/">un</a>.',
+    "<p class='x'>un</p>",
+    "[doc]: http://example.org/doc 'un'",
+    "| a | b |\n| :- | -: |\n| un | `x` |",
+    "- [ ] un\n- [x] deux",
 ]
 OTHER = [
     ("Un *mot* fort", "A strong word", "emphasis once in the source, not in the draft"),
@@ -30,6 +35,24 @@ OTHER = [
     ("| a | b |\n|---|---|\n| 1 | 2 |", "| a |\n|---|\n| 1 |", None),
     ("un", "one\n\ntwo", "1 paragraph in the source, 2 in the draft"),
     ("```\nx = 1\n```", "```\ny = 1\n```", None),
+    (
+        "Au http://example.org/pay ici",
+        "At http://evil.example/pay",
+        'address "http://example.org/pay" once in the source',
+    ),
+    (
+        '<a href="http://a.example/">un</a>',
+        '<a href="http://b.example/">one</a>',
+        'tag "a href=http://a.example/" once',
+    ),
+    ("Du <b>gras</b>", 'Some <b onclick="x()">bold</b>', 'tag "b" once in the source, not in the draft'),
+    ("<p class='x'>un</p>", "<p class='x' onclick='y'>one</p>", 'tag "p class=x" once in the source'),
+    ("Voir [un].", "See [one].\n\n[one]: http://evil.example/", None),
+    ("un", "one\n\n[^1]: more", None),
+    ("un", "[one](javascript:alert(1))", 'link to "javascript:alert(1" not in the source, once in the draft'),
+    ("| a |\n| :- |\n| un |", "| a |\n| -: |\n| one |", None),
+    ("- [ ] un", "- [x] one", "open box once in the source, not in the draft"),
+    ("- [ ] un", "- one", "open box once in the source, not in the draft"),
 ]
 
 
@@ -43,7 +66,7 @@ def test_another_structure_fails(source: str, draft: str, said: str | None) -> N
     verdict = translate_check("structure", source, draft, form="markdown")
     assert verdict.outcome == "fail"
     if said:
-        assert messages(verdict)[0] == said
+        assert messages(verdict)[0].startswith(said)
 
 
 def test_references_are_the_documents() -> None:
@@ -55,6 +78,32 @@ def test_references_are_the_documents() -> None:
         'link to "https://example.org/doc" once in the source, not in the draft',
         'footnote "1" once in the source, not in the draft',
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "passes"),
+    [
+        ("http://example.org/fr/pay", "http://example.org/en/pay", True),
+        ('<a href="http://a.example/" title="Aide">', '<a href="http://a.example/" title="Help">', True),
+        ("<a href='http://a.example/'>", '<A HREF="http://a.example/">', True),
+        ("[a]: http://a.example 'Aide'", "[a]: http://a.example 'Help'", True),
+        ("[a]: http://a.example", "[a]: http://b.example", False),
+        ("[a]: http://a.example", "[a]: http://a.example\n[a]: http://b.example", False),
+        ("<!-- a -->un", "<!-- b -->un", False),
+        ("un <!-- a -->", "un <!-- b -->", False),
+        ("<!-- <b>a</b> -->un", "<!-- <b>a</b> -->one", True),
+    ],
+)
+def test_what_a_reader_follows(source: str, draft: str, passes: bool) -> None:
+    text = f"{source} et un mot" if not source.startswith("[") else source
+    other = f"{draft} and a word" if not source.startswith("[") else draft
+    assert translate_check("structure", text, other, form="markdown").passed == passes
+
+
+def test_a_definition_of_the_document_is_not_the_drafts_to_change() -> None:
+    known = {"source": "Voir [doc].", "format": "markdown", "definitions": "[doc]: <https://example.org/doc>"}
+    assert run_check("structure", "See [doc].", **known).passed
+    assert not run_check("structure", "See [doc].\n\n[doc]: https://evil.example/", **known).passed
 
 
 def test_evidence_names_block_and_line() -> None:
