@@ -26,4 +26,4 @@ def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", hel
     if shell not in SHELLS:
         raise UsageError(f"no completion for {shell}: one of {', '.join(SHELLS)}", "gigctl completion bash")
     script = get_completion_script(prog_name="gigctl", complete_var="_GIGCTL_COMPLETE", shell=shell)
-    out.show("completion", {"shell": shell, "script": script}, script)
+    out.show("completion", {"shell": shell, "script": script}, script, [script])

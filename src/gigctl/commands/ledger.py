@@ -23,7 +23,7 @@ app = noun("The books: where they are, whether they are whole, copies of them.")
 def path(out: Output) -> None:
     """Where the ledger is. Only gigctl may open that file; copy it with `ledger backup`."""
     where = str(load_paths().ledger)
-    out.show("ledger", {"path": where}, where)
+    out.show("ledger", {"path": where}, where, [where])
 
 
 @command(app, "verify", example="gigctl ledger verify")

@@ -185,7 +185,7 @@ def render_page(page: GigPage, terminal: Terminal, today: date) -> str:
     lines += [f"  {name:<8} {_indented(value)}" for name, value in facts.items() if value]
     rows = [_json_task_line(task, page.waits.get(task.id, ())) for task in page.tasks]
     render = render_table(rows, _TASK_COLUMNS, terminal) if terminal.is_tty else render_lines(rows, _TASK_COLUMNS)
-    return "\n".join([*lines, "", ""]) + (render if rows else "no task\n")
+    return "\n".join([*map(terminal.folded, lines), "", ""]) + (render if rows else "no task\n")
 
 
 def _indented(text: str) -> str:

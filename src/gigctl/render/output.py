@@ -84,7 +84,8 @@ class Output:
             self.write(render_lines(rows, columns))
 
     def show(self, kind: str, item: Item, text: str, refs: Sequence[str] = ()) -> None:
-        """One thing; `text` is what a person reads, made by `render/`, foreign text in it already displayed.
+        """One thing; `text` is what a person reads, made by `render/`, foreign text in it already displayed. On a
+        terminal it is broken between words, unless it is what the thing is called by.
 
         Under `--quiet` what it is called by alone, where it is (`refs`).
         """
@@ -93,7 +94,7 @@ class Output:
         elif self.quiet and refs:
             self.write("".join(f"{ref}\n" for ref in refs))
         else:
-            self.write(text if text.endswith("\n") or not text else text + "\n")
+            self._tell(text, refs)
 
     def changed(self, kind: str, items: Item | Sequence[Item], text: str, refs: Sequence[str] = ()) -> None:
         """What a changing command did; under `--quiet` the references alone."""
@@ -102,7 +103,7 @@ class Output:
         elif self.quiet:
             self.write("".join(f"{ref}\n" for ref in refs))
         else:
-            self.show(kind, {}, text)
+            self._tell(text, refs)
 
     def line(self, item: Item) -> None:
         """One line of JSON that stands for itself, as `batch` prints them, seen at once."""
@@ -193,7 +194,9 @@ class Output:
     def detail(self, text: str) -> None:
         """Only under `--verbose`."""
         if self.verbose:
-            self._error_line(_json_text({"detail": {"message": text}}) if self.machine else text)
+            self._error_line(
+                _json_text({"detail": {"message": text}}) if self.machine else self.error_terminal.folded(text)
+            )
 
     def ask(self, question: str, option: str) -> str:
         """The answer from the controlling terminal; UsageError that names `option` where nobody can be asked."""
@@ -203,6 +206,10 @@ class Output:
         return self.ask(f"{question} [y/N]", option).strip().lower() in ("y", "yes")
 
     # --- below ---
+
+    def _tell(self, text: str, refs: Sequence[str]) -> None:
+        told = text if text in refs else self.terminal.folded(text)
+        self.write(told if told.endswith("\n") or not told else told + "\n")
 
     def _documents(self, kind: str, items: Item | Iterable[Item]) -> None:
         single = isinstance(items, Mapping)

@@ -144,7 +144,7 @@ def render_sheet(
     reasons = [*reasons, *([REWORDED] if sheet.reworded and REWORDED not in reasons else [])]
     parts += ["", "; ".join(reasons)] if reasons else []
     parts += ["", f"{render_count(len(sheet.attempts), 'call')}, {render_usd(sheet.cost)}{more}"]
-    return "\n".join(parts)
+    return terminal.folded("\n".join(parts))
 
 
 def _draft(sheet: TaskSheet, terminal: Terminal) -> list[str]:
@@ -245,4 +245,4 @@ def render_why(sheet: TaskSheet, terminal: Terminal, reasons: Sequence[str] = ()
         lines += render_checks(sheet.shown.verdicts, terminal, all_=True)
     if sheet.attempts and sheet.attempts[-1].reason:
         lines.append(f"last call: {display_line(sheet.attempts[-1].reason)}")
-    return "\n".join(lines) + "\n"
+    return terminal.folded("\n".join(lines)) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,24 +46,42 @@ class Terminal:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.color and text else text
 
     def folded(self, text: str) -> str:
-        """A person's line of prose, broken between words where the terminal is narrower; elsewhere as it is.
+        """What a person reads, broken between words where the terminal is narrower; elsewhere as it is.
 
-        What follows `next:` or `hint:` is a command to be pasted and stays on its line.
+        What goes on below its first line is indented under it. What follows `next:` or `hint:` is a command to be pasted and stays on its line.
         """
         if not self.is_tty or text.startswith(("next: ", "hint: ")):
             return text
         return "\n".join(line for part in text.split("\n") for line in _broken(part, self.width))
 
 
+_STYLE_CODE = r"\x1b\[[0-9;]*m"
+_LABEL = r" *\S+ {2,}(?=\S)"
+"""What a line begins with that names the rest of it: `acme-1.4  number: ...`."""
+
+
 def _broken(text: str, width: int) -> Iterator[str]:
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line.strip() and cell_width(longer) > width:
-            yield line
-            longer = f"  {word}"
+    plain = re.sub(_STYLE_CODE, "", text)
+    if cell_width(plain) <= width:
+        yield text
+        return
+    indent = " " * _hanging(plain, width)
+    line, *words = text.split(" ")
+    for word in words:
+        longer = f"{line} {word}"
+        if line.strip() and cell_width(re.sub(_STYLE_CODE, "", longer)) > width:
+            yield line.rstrip()
+            longer = indent + word
         line = longer
     yield line
+
+
+def _hanging(plain: str, width: int) -> int:
+    """The columns by which a line goes on: below what its label names, where that leaves room."""
+    label = re.match(_LABEL, plain)
+    if label is not None and cell_width(label[0]) <= width // 3:
+        return cell_width(label[0])
+    return min(len(plain) - len(plain.lstrip()), width // 3) + 2
 
 
 def terminal_of(stream: TextIO, env: Mapping[str, str]) -> Terminal:

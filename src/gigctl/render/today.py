@@ -18,12 +18,13 @@ SHOWN = 5
 
 def render_beginning(*, model_is_here: bool) -> str:
     """On an empty ledger: the commands to begin with."""
-    pull = "  gigctl model pull                                      a model that runs here, 1.1 GB, once\n"
+    pull = "  gigctl model pull    a model that runs here, 1.1 GB, once\n"
     return (
         "nothing is taken on yet. To begin:\n"
         f"{'' if model_is_here else pull}"
-        "  gigctl gig add --source contrat.md --from fr --to en   take work on\n"
-        "  gigctl run                                             have it drafted and checked\n"
+        "  gigctl gig add --source contrat.md --from fr --to en\n"
+        "                       take work on\n"
+        "  gigctl run           have it drafted and checked\n"
         "gigctl --help has all commands, gigctl doctor looks whether all is here.\n"
     )
 

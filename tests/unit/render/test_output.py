@@ -180,6 +180,24 @@ def test_a_persons_lines_are_broken_between_words_and_commands_are_not() -> None
     assert Terminal(width=20).folded("in a pipe a line is one line") == "in a pipe a line is one line"
 
 
+def test_a_line_goes_on_below_what_its_label_names() -> None:
+    narrow = Terminal(is_tty=True, width=24, color=True)
+    assert narrow.folded("me-1.4  number: 12 is missing here") == "me-1.4  number: 12 is\n        missing here"
+    assert narrow.folded("    by its own blanks and two more") == "    by its own blanks\n      and two more"
+    bad = narrow.styled("fail", "bad")
+    assert narrow.folded(f"{bad}  numbers: twelve 12") == f"{bad}  numbers: twelve 12"
+    assert narrow.folded(f"{bad}  numbers: twelve or 12") == f"{bad}  numbers: twelve or\n      12"
+
+
+def test_what_is_shown_is_broken_between_words_but_no_name(terminal: tuple[int, Any]) -> None:
+    master, file = terminal
+    out = Output(stdout=file, environment={"COLUMNS": "20"})
+    out.show("x", {}, "a line that is too long")
+    assert drain(master) == "a line that is too\r\n  long\r\n"
+    out.show("x", {}, "/a folder of a client/ledger.sqlite", ["/a folder of a client/ledger.sqlite"])
+    assert drain(master) == "/a folder of a client/ledger.sqlite\r\n"
+
+
 def test_errors() -> None:
     assert render_error("a\x1b", "do b", code=3, kind="x", json_form=False) == "error: a␛\nhint: do b\n"
     assert render_error("a\nb", None, code=3, kind="x", json_form=False) == "error: a\nerror: b\n"
