@@ -48,7 +48,8 @@ class Terminal:
     def folded(self, text: str) -> str:
         """What a person reads, broken between words where the terminal is narrower; elsewhere as it is.
 
-        What goes on below its first line is indented under it. What follows `next:` or `hint:` is a command to be pasted and stays on its line.
+        What goes on below its first line is indented under it. What follows `next:` or `hint:` is a
+        command to be pasted and stays on its line.
         """
         if not self.is_tty or text.startswith(("next: ", "hint: ")):
             return text
