@@ -114,5 +114,10 @@ def list_open_gigs(desk: Desk, client: str | None = None) -> list[str]:
 
 
 def list_gig_ids(tx: Tx, words: Sequence[str]) -> list[int]:
-    """The gigs that references are in."""
-    return list(dict.fromkeys(gigs.get_gig(tx, parse_reference(word)).id for word in words))
+    """The gigs that references are in. Raises UsageError."""
+    found = [parse_reference(word) for word in words]
+    for reference in found:
+        if reference.gig is None:
+            client = clients.get_client(tx, reference.client).slug
+            raise UsageError(f"{reference} is a client: name a gig, or ask with -c", f"gigctl queue -c {client}")
+    return list(dict.fromkeys(gigs.get_gig(tx, reference).id for reference in found))

@@ -90,6 +90,9 @@ def test_the_gigs_that_references_are_in(office: Office) -> None:
     with office.desk.ledger.reading() as tx:
         ids = [references.get_gig(tx, gig).id for gig in (first, second)]
         assert references.list_gig_ids(tx, [f"{second}.1", first, f"{second}.2@1"]) == ids[::-1]
+        with pytest.raises(UsageError, match="ac is a client") as told:
+            references.list_gig_ids(tx, [first, "ac"])
+    assert told.value.hint == "gigctl queue -c acme"
 
 
 def test_the_open_gigs_of_all_and_of_one_client(office: Office) -> None:
