@@ -47,6 +47,20 @@ def test_the_currency_is_the_settings_own_unless_it_is_said(home: Path) -> None:
     assert client(home, "add", "acme")["currency"] == "CHF"
 
 
+def test_no_two_clients_differ_by_capitals_alone(home: Path) -> None:
+    run_gigctl("client", "add", "Acme", home=home, code=0)
+    for slug, known in (("ME", "me"), ("aCME", "Acme")):
+        ran = run_gigctl("client", "add", slug, home=home, code=2)
+        assert f"the client {known} by capitals alone" in ran.err
+        assert f"hint: gigctl client show {known}\n" in ran.err
+    assert run_gigctl("client", "list", "-q", home=home).out == "Acme\nme\n"
+
+
+def test_a_rate_is_for_an_hour(home: Path) -> None:
+    assert "for an hour" in run_gigctl("client", "add", "acme", "--rate", "60/h", home=home, code=2).err
+    assert "hour" in run_gigctl("client", "add", "--help", home=home, code=0).out.partition("--rate")[2]
+
+
 def test_everything_that_is_wrong_at_once(home: Path) -> None:
     (home / "latin.txt").write_bytes(b"caf\xe9")
     (home / "terms.csv").write_text("one,un\nno pair here\n,empty\nfine,bien\n")

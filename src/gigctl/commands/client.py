@@ -39,7 +39,9 @@ class Said:
         str | None,
         typer.Option("--glossary", metavar="FILE", help="Their terms: CSV or TSV, source and target a line."),
     ] = None
-    rate: Annotated[str | None, typer.Option("--rate", metavar="MONEY", help="For an hour.")] = None
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="MONEY", help="What an hour of yours costs, like 60.")
+    ] = None
 
     def wish(self) -> ClientWish:
         return ClientWish(*astuple(self))

@@ -57,7 +57,18 @@ def add(desk: Desk, slug: str, wish: ClientWish) -> ClientSheet:
     fields = known | _read(wish, wish.currency or settings.currency, problems)
     _raise(problems)
     with desk.ledger.writing() as tx:
+        _refuse_twin(tx, slug)
         return ClientSheet(clients.add_client(tx, slug, **fields), 0)
+
+
+def _refuse_twin(tx: Tx, slug: str) -> None:
+    """References of `acme` and `ACME` would be taken for each other."""
+    for client in clients.list_clients(tx):
+        if client.slug != slug and client.slug.casefold() == slug.casefold():
+            raise UsageError(
+                f'"{slug}" differs from the client {client.slug} by capitals alone: expected another name',
+                f"gigctl client show {client.slug}",
+            )
 
 
 _SLUG_FORM = '"{}" is no client\'s reference: expected letters, digits and _, a letter first, at most 40'
@@ -141,7 +152,10 @@ def _read(wish: ClientWish, currency: str, problems: list[str]) -> dict[str, Any
 
 
 def _rate(text: str, currency: str) -> int:
-    money = parse_money(text, currency)
+    try:
+        money = parse_money(text, currency)
+    except UsageError as error:
+        raise UsageError(f"{error.message}, for an hour", error.hint) from error
     if money.currency != parse_currency(currency):
         raise UsageError(f"{text} is not in the client's currency, which is {currency}")
     return money.minor
