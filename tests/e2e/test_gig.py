@@ -357,6 +357,8 @@ def test_written_back_it_makes_the_same_gig(home: Path, words: list[str]) -> Non
     assert again != ref
     assert gig_of(home, again) == gig_of(home, ref)
     assert run_gigctl("gig", "show", again, "--toml", home=home, code=0).out == ran.out
+    for option in ("--json", "--jsonl"):
+        assert "one at a time" in run_gigctl("gig", "show", ref, "--toml", option, home=home, code=2).err
 
 
 # --- looking ---

@@ -149,7 +149,12 @@ def show(
     out: Output,
     toml: Annotated[bool, typer.Option("--toml", help="As a gig's file, from which the same gig can be made.")] = False,
 ) -> None:
-    """One gig whole: what was agreed, and a line a task. With --verbose also what was left alone."""
+    """One gig whole: what was agreed, and a line a task. With --verbose also what was left alone.
+
+    The file of --toml names its sources from its own folder: keep it beside them.
+    """
+    if toml and out.machine:
+        raise UsageError("--toml and --json are one at a time", f"gigctl gig show {ref} --toml")
     with open_desk() as desk:
         if toml:
             values, unsaid = gigs.file_values(desk, ref)
