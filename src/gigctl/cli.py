@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -178,9 +179,31 @@ def _run(words: list[str], state: dict[str, Any], kind: type[Commands]) -> None:
     if COMPLETION in os.environ:
         _complete(command)
     if not words or (words[0].startswith("-") and words[0] not in ("--help", "--version")):
-        words = [START_PAGE, *words]
+        words = _after_options(words, state)
     with command.make_context("gigctl", words, obj=state) as ctx:
         command.invoke(ctx)
+
+
+def _after_options(words: list[str], state: dict[str, Any]) -> list[str]:
+    """What follows options that stand before the command, which are kept in the state; alone they are the start
+    page's. Raises UsageError for one that has its place after the command."""
+    from gigctl.commands.options import common_option
+
+    options = list(takewhile(lambda word: word.startswith("-"), words))
+    rest = words[len(options) :]
+    named = next((word for word in rest if word in COMMANDS), None)
+    if named is None:
+        return [START_PAGE, *words]
+    for option in options:
+        if common_option(option) is None:
+            raise UsageError(
+                f"{option} can't stand before the command", _COLOR_HINT.get(option, f"gigctl {named} --help")
+            )
+    state["early"] = {common_option(option) for option in options}
+    return rest
+
+
+_COLOR_HINT = dict.fromkeys(("--no-color", "--no-colour"), "NO_COLOR=1 in the environment takes colour away")
 
 
 def _complete(command: Commands) -> NoReturn:
@@ -218,7 +241,8 @@ def _usage_error(error: _click.ClickException, words: Sequence[str]) -> UsageErr
         message = f"{path} has no option {error.option_name}"
         if error.possibilities:
             message += f"; did you mean {' or '.join(sorted(error.possibilities))}?"
-    return UsageError(message[:1].lower() + message[1:], f"{path} --help")
+    hint = _COLOR_HINT.get(getattr(error, "option_name", ""), f"{path} --help")
+    return UsageError(message[:1].lower() + message[1:], hint)
 
 
 def _machine_error(error: Exception) -> GigctlError | None:

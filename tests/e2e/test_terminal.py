@@ -156,6 +156,20 @@ def test_a_home_that_cannot_be_written(home: Path) -> None:
     assert re.search(r"(?m)^ledger  missing  ", ran.out)
 
 
+def test_an_option_of_every_command_may_stand_before_it(home: Path) -> None:
+    assert run_gigctl("-q", "client", "add", "acme", home=home, code=0).out == "acme\n"
+    assert check_document(run_gigctl("--json", "client", "list", home=home, code=0).out, "client")
+    assert check_error(run_gigctl("--json", "agent", "show", "nobody", home=home, code=2).err)
+    assert check_document(run_gigctl("--json", home=home, code=0).out, "today")
+
+
+def test_any_other_option_is_told_its_place(home: Path) -> None:
+    ran = run_gigctl("-c", "acme", "queue", home=home, code=2)
+    assert ran.err == "error: -c can't stand before the command\nhint: gigctl queue --help\n"
+    for words in (["--no-color", "queue"], ["queue", "--no-color"]):
+        assert "NO_COLOR=1" in run_gigctl(*words, home=home, code=2).err
+
+
 # --- pipes ---
 
 

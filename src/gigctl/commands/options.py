@@ -31,6 +31,7 @@ __all__ = [
     "References",
     "Yes",
     "command",
+    "common_option",
     "filtered_references",
     "noun",
     "references",
@@ -53,6 +54,11 @@ _COMMON: dict[str, tuple[tuple[str, ...], str]] = {
     "no_progress": (("--no-progress",), "No progress on stderr."),
 }
 _COMMON_NAMES = frozenset(_COMMON)
+
+
+def common_option(flag: str) -> str | None:
+    """The name of an option of every command."""
+    return next((name for name, (flags, _) in _COMMON.items() if flag in flags), None)
 
 
 class Command(TyperCommand):
@@ -105,8 +111,10 @@ def command(
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
-            out = Output(**{key: values.pop(key) for key in _COMMON})
-            typer_context().obj["output"] = out
+            state = typer_context().obj
+            early = state.get("early", ())
+            said: dict[str, Any] = {key: values.pop(key) or key in early for key in _COMMON}
+            state["output"] = out = Output(**said)
             code = function(out=out, **_grouped(groups, values))
             if code:
                 raise typer.Exit(code)
