@@ -74,6 +74,20 @@ def test_unsigned_is_seven(office: Office) -> None:
     assert f"next: gigctl sign {gig}" in ran.err
 
 
+def test_a_preview_says_what_is_still_the_source(office: Office) -> None:
+    gig = office.translation()
+    ran = gigctl(office, "preview", gig)
+    assert ran.out.startswith(f"UNSIGNED preview  {gig}.preview  3 tasks unsigned\n")
+    assert f"warning: 3 of 3 tasks have no draft: the source is left ({gig}.1, {gig}.2, {gig}.3)\n" in ran.err
+    office.draft(f"{gig}.1", ENGLISH[0])
+    office.draft(f"{gig}.2", ENGLISH[1])
+    ran = gigctl(office, "preview", gig, "-o", "look")
+    assert f"warning: 1 of 3 tasks has no draft: the source is left ({gig}.3)\n" in ran.err
+    shown = check_document(gigctl(office, "preview", gig, "-o", "more", "--json").out, "preview")
+    assert shown["undrafted"] == [f"{gig}.3"]
+    assert "already there" in gigctl(office, "preview", gig, code=2).err
+
+
 def test_taken_is_two(office: Office) -> None:
     gig = office.signed_translation()
     gigctl(office, "deliver", gig)

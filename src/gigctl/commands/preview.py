@@ -13,11 +13,14 @@ from gigctl.render.output import Output
 app = verb()
 
 
-@command(app, example="gigctl preview acme-1 -o look")
+@command(app, example="gigctl preview acme-1\ngigctl preview acme-1 -o look")
 def preview(
     gig: Annotated[str, typer.Argument(metavar="GIG", help="The gig.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A folder that is not there yet.")],
     out: Output,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="A folder that is not there yet (default REF.preview)."),
+    ] = None,
 ) -> None:
     """Assemble what would be delivered, marked UNSIGNED.
 
@@ -26,9 +29,11 @@ def preview(
     """
     from gigctl.flow.desk import open_desk
     from gigctl.flow.preview import preview
-    from gigctl.render.delivery import json_preview, render_preview
+    from gigctl.render.delivery import json_preview, render_preview, render_undrafted
 
     with open_desk() as desk:
         made = preview(desk, gig, output)
     out.changed("preview", json_preview(made), render_preview(made), [made.path])
+    if made.undrafted:
+        out.warn(render_undrafted(made))
     out.next(f"gigctl sign {gig}" if made.unsigned else f"gigctl deliver {gig}")

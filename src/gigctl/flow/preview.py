@@ -25,25 +25,32 @@ __all__ = ["Previewed", "preview"]
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
+    """`undrafted` are those of the unsigned tasks in whose place the source stands, of `total`."""
+
     path: str
     files: tuple[DeliveredFile, ...]
     unsigned: tuple[str, ...]
+    undrafted: tuple[str, ...] = ()
+    total: int = 0
 
 
-def preview(desk: Desk, word: str, folder: Path) -> Previewed:
+def preview(desk: Desk, word: str, folder: Path | None = None) -> Previewed:
     """What would be delivered, of the current revisions, marked UNSIGNED in every name; what has no draft stays as in
-    the source. Nothing is recorded, and `verify` calls it no delivery. Raises UsageError."""
+    the source. Nothing is recorded, and `verify` calls it no delivery. The folder is REF.preview where none is named.
+    Raises UsageError."""
     with desk.ledger.reading() as tx:
         wanted = select(tx, get_gig(tx, word), None, ())
         unsigned = tuple(task.ref for task in wanted.every if task.state != "signed")
+        undrafted = tuple(task.ref for task in wanted.every if task.current_id is None)
         files = [*_preview_documents(tx, wanted), *_preview_changes(tx, desk, wanted)]
-    note = _preview_note(wanted.gig, unsigned, len(wanted.every))
+    folder = folder or Path(f"{wanted.gig.ref}.preview")
+    note = _preview_note(wanted.gig, unsigned, undrafted, len(wanted.every))
     marked = [replace(file, path=_unsigned_name(file.path)) for file in files]
     check_paths([*(file.path for file in marked), NOTE])
     with new_folder(folder) as temporary:
         for file in [*marked, Change(NOTE, REGULAR, note.encode())]:
             write_file(temporary, file)
-    return Previewed(str(folder), tuple(map(listed, marked)), unsigned)
+    return Previewed(str(folder), tuple(map(listed, marked)), unsigned, undrafted, len(wanted.every))
 
 
 def _current(tx: Tx, task: TaskRecord) -> Content:
@@ -76,8 +83,9 @@ def _unsigned_name(path: str) -> str:
     return str(name.with_name(f"{name.stem}.UNSIGNED{name.suffix}"))
 
 
-def _preview_note(gig: GigRecord, unsigned: Sequence[str], total: int) -> str:
-    listed = "".join(f"  {ref}\n" for ref in unsigned)
+def _preview_note(gig: GigRecord, unsigned: Sequence[str], undrafted: Sequence[str], total: int) -> str:
+    left = set(undrafted)
+    listed = "".join(f"  {ref}{' (no draft: as in the source)' if ref in left else ''}\n" for ref in unsigned)
     return (
         f"UNSIGNED: a preview of {gig.ref}, and no delivery.\n"
         f"Nobody answers for these files. {len(unsigned)} of {total} tasks are unsigned:\n{listed}"

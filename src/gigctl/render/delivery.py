@@ -14,7 +14,8 @@ from gigctl.render.figures import render_count, render_size
 from gigctl.render.terminal import Terminal
 
 __all__ = [
-    "json_delivery", "json_preview", "json_verification", "render_delivery", "render_preview", "render_verification",
+    "json_delivery", "json_preview", "json_verification", "render_delivery", "render_preview", "render_undrafted",
+    "render_verification",
 ]  # fmt: skip
 
 SHOWN = 20
@@ -46,7 +47,12 @@ def json_delivery(delivered: Delivered) -> dict[str, Any]:
 
 
 def json_preview(preview: Previewed) -> dict[str, Any]:
-    return {"path": preview.path, "files": _json_files(preview.files), "unsigned": list(preview.unsigned)}
+    return {
+        "path": preview.path,
+        "files": _json_files(preview.files),
+        "unsigned": list(preview.unsigned),
+        "undrafted": list(preview.undrafted),
+    }
 
 
 def json_verification(seen: Verification) -> dict[str, Any]:
@@ -128,6 +134,13 @@ def render_preview(preview: Previewed) -> str:
     return "\n".join(
         [f"UNSIGNED preview  {display_line(preview.path)}  {unsigned} unsigned", *_file_lines(preview.files)]
     )
+
+
+def render_undrafted(preview: Previewed) -> str:
+    """Which of the tasks a preview shows as the client gave them."""
+    count = len(preview.undrafted)
+    have = f"{render_count(preview.total, 'task')} {'has' if count == 1 else 'have'} no draft"
+    return f"{count} of {have}: the source is left ({_named(preview.undrafted)})"
 
 
 def render_verification(seen: Verification, terminal: Terminal) -> str:

@@ -624,7 +624,9 @@ def test_a_preview_can_not_be_taken_for_a_delivery(office: Office, tmp_path: Pat
         "Contrat de prestation", "Service contract"
     )
     assert made.unsigned == tuple(f"{gig}.{n}" for n in (1, 2, 3))
-    assert f"{gig}.2" in (tmp_path / "look" / "UNSIGNED.txt").read_text()
+    assert made.undrafted == (f"{gig}.2", f"{gig}.3")
+    note = (tmp_path / "look" / "UNSIGNED.txt").read_text()
+    assert f"  {gig}.1\n  {gig}.2 (no draft: as in the source)\n" in note
     seen = verify(tmp_path / "look")
     assert not seen.ok
     assert "a preview" in seen.problems[0].message
