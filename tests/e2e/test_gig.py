@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.repositories import make_repository
-from support.schema import check_document
+from support.schema import check_document, check_stderr
 from support.terminal import on_terminal, run_gigctl, seen_on_terminal
 
 CONTRACT = "# Contrat\n\nLe prestataire livre le rapport.\n\n```\ncode\n```\n\nLe client paie 120 euros.\n"
@@ -89,8 +89,8 @@ def test_sources_with_nothing_to_translate_are_told_and_the_way_on_is_honest(hom
     words = ["gig", "add", "--to", "en", "--source", "nil.md", "--source", "code.md"]
     assert run_gigctl(*words, home=home, code=0).err.splitlines() == [
         "left alone: 1 × code (gig show --verbose lists them)",
-        "nothing to translate in nil.md (it has no text)",
-        "nothing to translate in code.md (left alone: code)",
+        "warning: nothing to translate in nil.md (it has no text)",
+        "warning: nothing to translate in code.md (left alone: code)",
         "next: gigctl task add me-1 --source FILE, or gigctl gig remove me-1",
     ]
     assert run_gigctl(*words, "--source", "contrat.fr.md", home=home, code=0).err.endswith("next: gigctl run me-2\n")
@@ -359,6 +359,20 @@ def test_written_back_it_makes_the_same_gig(home: Path, words: list[str]) -> Non
     assert run_gigctl("gig", "show", again, "--toml", home=home, code=0).out == ran.out
     for option in ("--json", "--jsonl"):
         assert "one at a time" in run_gigctl("gig", "show", ref, "--toml", option, home=home, code=2).err
+
+
+@pytest.mark.parametrize(("text", "why"), [("", "it has no text"), ("```\nx\n```\n", "left alone: code")])
+def test_a_gig_without_a_task_says_so_and_what_to_do(home: Path, text: str, why: str) -> None:
+    (home / "a.md").write_text(text)
+    words = ("gig", "add", "--source", "a.md", "--from", "fr", "--to", "en")
+    ran = run_gigctl(*words, home=home, code=0)
+    way_on = "next: gigctl task add me-1 --source FILE, or gigctl gig remove me-1\n"
+    assert ran.err.endswith(f"warning: nothing to translate in a.md ({why})\n{way_on}")
+    assert "nothing to translate" in check_stderr(run_gigctl(*words, "--json", home=home).err)[0]["warning"]["message"]
+    assert run_gigctl("gig", "show", "me-1", home=home, code=0).err == way_on
+    ran = run_gigctl("run", "me-1", home=home, code=0)
+    assert (ran.out, ran.err) == ("nothing to run: there is no open task\n", "next: gigctl gig show me-1\n")
+    assert "it has no task\nhint: gigctl task add me-1" in run_gigctl("deliver", "me-1", home=home, code=2).err
 
 
 # --- looking ---

@@ -109,7 +109,12 @@ def add(
         out.changed("gig", item, render_gig(added.gig, counts, desk.today), [added.gig.ref])
         _tell_more(out, desk, added)
     ref = added.gig.ref
-    out.next(f"gigctl run {ref}" if added.tasks else f"gigctl task add {ref} --source FILE, or gigctl gig remove {ref}")
+    out.next(f"gigctl run {ref}" if added.tasks else _way_on(ref))
+
+
+def _way_on(ref: str) -> str:
+    """Of a gig without a task."""
+    return f"gigctl task add {ref} --source FILE, or gigctl gig remove {ref}"
 
 
 def _tell_more(out: Output, desk: Desk, added: Added) -> None:
@@ -117,10 +122,10 @@ def _tell_more(out: Output, desk: Desk, added: Added) -> None:
     if not out.machine:
         for line in render_left_alone(added.left_alone):
             out.say(f"{line} (gig show --verbose lists them)")
-        for line in render_idle(added.gig, added.idle, added.left_alone):
-            out.say(line)
         if note := uncommitted_note(desk, added.gig):
             out.say(note)
+    for line in render_idle(added.gig, added.idle, added.left_alone):
+        out.warn(line)
     for line in list_unfound_programs(desk, added.gig):
         out.warn(line)
 
@@ -174,6 +179,8 @@ def show(
         out.page(render_page(page, out.terminal, desk.today))
         for line in render_left_alone(alone, whole=True):
             out.detail(line)
+        if not page.tasks:
+            out.next(_way_on(page.gig.ref))
 
 
 @command(app, "edit", example="gigctl gig edit acme-3 --due +3d --price 150\ngigctl gig edit acme-3 --state open")

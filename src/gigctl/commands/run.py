@@ -50,15 +50,16 @@ def run(
         words = references(refs or [])
         found = words or filtered_references(desk, client=client)
         plan = plan_run(desk, found, options, default, craft=craft, limit=limit)
+        if not plan.tasks:
+            out.changed("run", [], render_plan(plan))
+            begin = f"gigctl gig show {words[0]}" if words else "gigctl gig add --source FILE --from fr --to en"
+            out.next("gigctl queue" if plan.left else begin)
+            return 0
         return _go(desk, out, plan, options, form=progress, ask=not words and not client and not craft and not yes,
                    dry_run=dry_run)  # fmt: skip
 
 
 def _go(desk: Desk, out: Output, plan: Plan, options: RunOptions, *, form: str, ask: bool, dry_run: bool) -> int:
-    if not plan.tasks:
-        out.changed("run", [], render_plan(plan))
-        out.next("gigctl queue" if plan.left else "gigctl gig add --source FILE --from fr --to en")
-        return 0
     if dry_run:
         items = [{"ref": p.task.ref, "state": p.task.state, "agents": list(p.agents)} for p in plan.tasks]
         out.changed("run", items, render_plan(plan), [p.task.ref for p in plan.tasks])

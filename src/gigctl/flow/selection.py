@@ -51,6 +51,10 @@ def list_wanted(tx: Tx, words: Sequence[str], languages: Sequence[str]) -> list[
 
 def select(tx: Tx, gig: GigRecord, ids: set[int] | None, languages: Sequence[str]) -> Wanted:
     every = tuple(tasks.list_tasks(tx, gig.id))
+    if not every:
+        raise UsageError(
+            f"{gig.ref} has nothing to deliver: it has no task", f"gigctl task add {gig.ref} --source FILE"
+        )
     known = languages_of(gig, every)
     asked = tuple(dict.fromkeys(parse_language(text) for text in languages)) or known
     for language in asked:

@@ -26,7 +26,7 @@ def render_plan(plan: Plan) -> str:
     """`acme-1  14 tasks with local: at most 0.00 USD`, and what has nothing to be done."""
     left = ", ".join(f"{count} {why}" for why, count in plan.left.items())
     if not plan.tasks:
-        return f"nothing to run: {left}" if left else "nothing to run: there is no open gig"
+        return f"nothing to run: {left}" if left else "nothing to run: there is no open task"
     named = " ".join(plan.gigs) if len(plan.gigs) <= 3 else render_count(len(plan.gigs), "gig")
     cost = f"at most {render_usd(plan.at_most)}" if plan.at_most is not None else "price unknown"
     line = f"{named}  {render_count(len(plan.tasks), 'task')} with {', '.join(plan.agents)}: {cost}"
