@@ -75,6 +75,27 @@ def test_what_waits_what_is_due_and_what_it_cost(office: Office) -> None:
     assert second in office.gigctl("gig", "list").out
 
 
+def test_what_was_delivered_whole_is_neither_due_nor_open(office: Office) -> None:
+    gig = office.add_texts(2, due=date.today().isoformat(), price="120.00 EUR")  # noqa: DTZ011
+    office.gigctl("run", gig, "-a", "a")
+    office.gigctl("sign", gig, "--expect", "2")
+    assert "2 of 2 signed" in office.gigctl().out
+    office.gigctl("deliver", gig)
+    out = office.gigctl().out
+    assert f"delivered     1 gig, to be closed: gigctl gig close {gig}\n" in out
+    assert not [line for line in out.splitlines() if line.startswith(("due", "open gigs"))]
+    item = check_document(office.gigctl("today", "--json").out, "today")
+    assert (item["due"], item["openGigs"], item["delivered"], item["openPrices"]) == ([], 0, [gig], [])
+    said = office.gigctl("reopen", f"{gig}.2").err
+    assert f"warning: {gig} was delivered on " in said
+    assert "has to be delivered anew once it is signed again\n" in said
+    assert "due" in office.gigctl().out
+    other = office.add_texts(about=" Other.")
+    office.gigctl("run", other, "-a", "a")
+    office.gigctl("sign", other, "--expect", "1")
+    assert "was delivered" not in office.gigctl("reopen", other).err
+
+
 # --- show ---
 
 

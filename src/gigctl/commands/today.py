@@ -17,7 +17,7 @@ def today(out: Output) -> None:
     """Today: what waits for you, what is due, what runs, money out and in."""
     with open_desk() as desk:
         found = load_today(desk.ledger, desk.today)
-        if not found.open_gigs and not found.waiting:
+        if not (found.open_gigs or found.delivered or found.waiting):
             from gigctl.flow import models
 
             here = bool(models.list_all(load_paths()))

@@ -13,16 +13,17 @@ from gigctl.flow.dependents import release_dependents, void
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import Target, find_tasks
 from gigctl.insight.alternatives import list_undecided
-from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, rounds, tasks
+from gigctl.ledger import attempts, decisions, deliveries, gigs, revisions, rewording, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Verdict
-from gigctl.records import GigRecord, RevisionRecord, TaskRecord
+from gigctl.records import DeliveryRecord, GigRecord, RevisionRecord, TaskRecord
 
 __all__ = [
     "Sheet",
     "SheetItem",
     "add_edit",
     "check_now",
+    "find_deliveries",
     "prepare_sign",
     "redo",
     "refuse_edit",
@@ -301,6 +302,18 @@ def reopen(desk: Desk, words: Sequence[str]) -> list[str]:
     if not opened:
         raise UsageError("nothing that was named is signed", "gigctl queue")
     return opened
+
+
+def find_deliveries(desk: Desk, refs: Sequence[str]) -> list[DeliveryRecord]:
+    """By gig, the last delivery that any of these tasks was in: what a client has of them."""
+    found: dict[str, DeliveryRecord] = {}
+    named = set(refs)
+    with desk.ledger.reading() as tx:
+        for gig in dict.fromkeys(target.task.gig_id for target in find_tasks(tx, refs)):
+            for delivery in deliveries.list_deliveries(tx, gigs.get_gig_by_id(tx, gig)):
+                if named & set(delivery.tasks):
+                    found[delivery.gig] = delivery
+    return list(found.values())
 
 
 # --- edit and check ---

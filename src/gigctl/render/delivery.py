@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 from gigctl.flow.manifest import DeliveredFile, Manifest
 from gigctl.flow.parcel import Delivered
 from gigctl.flow.preview import Previewed
 from gigctl.flow.verify import Verification
+from gigctl.records import DeliveryRecord
 from gigctl.render.display import display_line
-from gigctl.render.figures import render_count, render_size
+from gigctl.render.figures import render_count, render_date, render_size
 from gigctl.render.terminal import Terminal
 
 __all__ = [
-    "json_delivery", "json_preview", "json_verification", "render_delivery", "render_preview", "render_undrafted",
-    "render_verification",
+    "json_delivery", "json_preview", "json_verification", "render_delivered", "render_delivery", "render_preview",
+    "render_undrafted", "render_verification",
 ]  # fmt: skip
 
 SHOWN = 20
@@ -94,6 +96,13 @@ def render_delivery(delivered: Delivered) -> str:
     if delivered.signer:
         lines.append(f"  signed with {delivered.signer}")
     return "\n".join(lines)
+
+
+def render_delivered(delivery: DeliveryRecord, today: date) -> str:
+    """`acme-1 was delivered on Fri 27 Nov (files, manifest 9f2c…41ab)`."""
+    day = datetime.fromisoformat(delivery.at).astimezone().date()
+    said = f"{'a part of ' if delivery.partial else ''}{delivery.gig} was delivered on {render_date(day, today=today)}"
+    return f"{said} ({delivery.form}, manifest {delivery.manifest_sha256[:4]}…{delivery.manifest_sha256[-4:]})"
 
 
 def _where(delivered: Delivered) -> str:

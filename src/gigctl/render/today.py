@@ -49,6 +49,9 @@ def render_today(today: Today, terminal: Terminal, day: date) -> str:
             render_money(Money(minor, currency)) for currency, minor in sorted(today.open_prices.items())
         )
         lines.append(_line("open gigs", f"{today.open_gigs}, worth {prices}"))
+    if today.delivered:
+        count = render_count(len(today.delivered), "gig")
+        lines.append(_line("delivered", f"{count}, to be closed: gigctl gig close {today.delivered[0]}"))
     return "\n".join(lines) + "\n"
 
 
@@ -61,6 +64,7 @@ def json_today(today: Today) -> dict[str, Any]:
         "waiting": [{"ref": item.ref, "reasons": list(item.reasons)} for item in today.waiting],
         "due": [{"ref": gig.ref, "due": gig.due, "signed": counts.signed, "total": counts.total}
                 for gig, counts in today.due],
-        "ready": today.ready, "runs": today.running, "openGigs": today.open_gigs, "spent": json_usd(today.spent),
+        "ready": today.ready, "runs": today.running, "openGigs": today.open_gigs, "delivered": list(today.delivered),
+        "spent": json_usd(today.spent),
         "openPrices": [json_money(Money(minor, currency)) for currency, minor in sorted(today.open_prices.items())],
     }  # fmt: skip
