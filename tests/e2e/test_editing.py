@@ -188,6 +188,33 @@ def test_a_text_from_a_pipe_is_taken_and_one_without_an_end_is_not(home: Path, d
     assert text(home, draft) == "From a pipe 12."
 
 
+def test_several_are_edited_in_turn_and_those_left_as_they_were_are_told(home: Path) -> None:
+    (home / "c.md").write_text("# Titre\n\nUn prix.\n\nDeux prix.\n")
+    run_gigctl("gig", "add", "--source", "c.md", "--from", "fr", "--to", "en", home=home, code=0)
+    env = {"EDITOR": "sed -i s/prix/price/"}
+    refs = ("me-1.2", "me-1.1", "me-1.3")
+    ran = run_gigctl("edit", *refs, home=home, env=env, code=0)
+    assert [line for line in ran.out.splitlines() if line.startswith("me-")] == ["me-1.2@1  by you", "me-1.3@1  by you"]
+    assert "warning: left as before: me-1.1\n" in ran.err
+    ran = run_gigctl("edit", *refs, home=home, env=env, code=2)
+    assert (ran.out, "nothing was changed in me-1.2, me-1.1, me-1.3" in ran.err) == ("", True)
+    run_gigctl("sign", "me-1.3@1", "--despite", "so be it", home=home, code=0)
+    ran = run_gigctl("edit", "me-1.1", "me-1.3", home=home, env={"EDITOR": "sed -i s/Titre/Title/"}, code=2)
+    assert "warning: recorded before that: me-1.1@1\n" in ran.err
+
+
+@pytest.mark.parametrize("on_tty", [True, False])
+def test_a_line_of_a_draft_that_begins_with_a_hash_is_no_comment(on_tty: bool, home: Path) -> None:
+    draft = "# Tixle\n\n#x is no comment, nor is\n# this: x"
+    run_gigctl("gig", "add", "--craft", "writing", "--brief", "Write x.", "-a", "manual", home=home, code=0)
+    run_gigctl("edit", "me-1.1", "--from", "-", home=home, stdin=draft, code=0)
+    if on_tty:
+        assert edit(home, "me-1.1", 'sed -i s/x/y/ "$1"').code == 0
+    else:
+        run_gigctl("edit", "me-1.1", home=home, env={"EDITOR": "sed -i s/x/y/"}, code=0)
+    assert text(home, "me-1.1") == draft.replace("x", "y")
+
+
 def test_what_is_signed_opens_no_editor(home: Path, draft: str) -> None:
     run_gigctl("sign", f"{draft}@1", "--despite", "so be it", home=home, code=0)
     ran = edit(home, draft, "true")

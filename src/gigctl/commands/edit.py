@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 from gigctl.commands.options import References, Yes, command, references, verb
-from gigctl.errors import UsageError
-from gigctl.flow.desk import open_desk
+from gigctl.errors import GigctlError, UsageError
+from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.editing import Beside, edit_from, edit_in_editor
+from gigctl.flow.review import Unchanged
+from gigctl.records import RevisionRecord
 from gigctl.render.display import display_line
 from gigctl.render.figures import render_count
 from gigctl.render.output import Output
@@ -52,7 +54,7 @@ def edit(
     beside = Beside(render_aside, out.say) if sys.stdin.isatty() else None
     with open_desk() as desk:
         if source is None:
-            made = [edit_in_editor(desk, word, os.environ, beside) for word in words]
+            made = _edit_each(desk, out, words, beside)
         else:
             path = None if source == "-" else Path(source)
             made = [edit_from(desk, words[0], path, sys.stdin.buffer, agree=partial(_agree, out, yes), warn=out.warn)]
@@ -60,6 +62,28 @@ def edit(
     out.changed("revision", [json_revision(r) for r in made], "\n".join(lines), [r.ref for r in made])
     gated = next((r.ref for r in made if any(verdict.gates for verdict in r.verdicts)), None)
     out.next(f"gigctl show {gated}" if gated else f"gigctl sign {made[0].ref.partition('@')[0]}")
+
+
+def _edit_each(desk: Desk, out: Output, words: Sequence[str], beside: Beside | None) -> list[RevisionRecord]:
+    """In turn; those that were left as they were are told at the end, and are an error where all were."""
+    made: list[RevisionRecord] = []
+    left: list[str] = []
+    for word in words:
+        try:
+            made.append(edit_in_editor(desk, word, os.environ, beside))
+        except Unchanged:
+            if len(words) == 1:
+                raise
+            left.append(word)
+        except GigctlError:
+            if made:
+                out.warn(f"recorded before that: {', '.join(revision.ref for revision in made)}")
+            raise
+    if not made:
+        raise UsageError(f"nothing was changed in {', '.join(left)}", "gigctl edit REF --from FILE takes any text")
+    if left:
+        out.warn(f"left as before: {', '.join(left)}")
+    return made
 
 
 def _agree(out: Output, yes: bool, lacking: Sequence[str]) -> None:

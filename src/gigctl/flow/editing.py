@@ -15,7 +15,7 @@ from typing import BinaryIO
 from gigctl.errors import GigctlError, UsageError
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
-from gigctl.flow.review import add_edit, refuse_edit
+from gigctl.flow.review import Unchanged, add_edit, refuse_edit
 from gigctl.flow.scissors import Laid, find_text, lay_out, without_added_end
 from gigctl.insight.sheet import TaskSheet, load_sheet
 from gigctl.ledger import revisions, tasks
@@ -77,11 +77,11 @@ def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Be
         seconds = time.monotonic() - begun
         content = _collect(desk, old, folder, page, beside.tell if beside else lambda _: None)
         if task.current_id is None and content.sha256 == old.sha256:
-            raise UsageError(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from FILE takes any text")
+            raise Unchanged(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from FILE takes any text")
         _refuse_empty(desk, task, content)
         revision = add_edit(desk, task, content, seconds=seconds)
     except GigctlError as error:
-        if isinstance(error, ProgramError) or _is_nothing(error):
+        if isinstance(error, (ProgramError, Unchanged)):
             _remove(folder)
         else:
             error.hint = "; ".join(filter(None, (_kept(page, folder, task.ref), error.hint)))
@@ -104,11 +104,6 @@ def _find_editor(environ: Mapping[str, str]) -> list[str]:
 
 
 _EDITOR_HINT = "export EDITOR=nano, or whatever you write with"
-
-
-def _is_nothing(error: GigctlError) -> bool:
-    """Whether what was written holds nothing to be kept."""
-    return "nothing was changed" in error.message or error.message == EMPTIED
 
 
 def _aside(desk: Desk, word: str, beside: Beside) -> str:
@@ -208,9 +203,6 @@ def _text_content(data: bytes, old: Content, name: str) -> Content:
         raise UsageError(f"{name} is no UTF-8 (byte {error.start})", "save it as UTF-8") from error
 
 
-EMPTIED = "nothing was recorded: the text is empty"
-
-
 def _refuse_empty(desk: Desk, task: TaskRecord, content: Content) -> None:
     """An emptied text is taken back, as with git's messages; only a source without a text is done by none."""
     if not content.is_text or content.text.strip():
@@ -218,7 +210,7 @@ def _refuse_empty(desk: Desk, task: TaskRecord, content: Content) -> None:
     with desk.ledger.reading() as tx:
         source = tasks.get_input(tx, task.id, task.input_n)
     if task.source is None or source.text.strip():
-        raise UsageError(EMPTIED)
+        raise Unchanged("nothing was recorded: the text is empty")
 
 
 LARGEST_TEXT = 16 * 1024 * 1024

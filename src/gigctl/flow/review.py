@@ -21,6 +21,7 @@ from gigctl.records import DeliveryRecord, GigRecord, RevisionRecord, TaskRecord
 __all__ = [
     "Sheet",
     "SheetItem",
+    "Unchanged",
     "add_edit",
     "check_now",
     "find_deliveries",
@@ -319,6 +320,10 @@ def find_deliveries(desk: Desk, refs: Sequence[str]) -> list[DeliveryRecord]:
 # --- edit and check ---
 
 
+class Unchanged(UsageError):
+    """The text is as it was, or was taken back: there is nothing to record, and nothing to keep."""
+
+
 def refuse_edit(tx: Tx, task: TaskRecord) -> None:
     """Raises UsageError where the task's text is not to be changed now, with the way there."""
     if gigs.get_gig_by_id(tx, task.gig_id).state == "closed":
@@ -338,7 +343,7 @@ def add_edit(desk: Desk, task: TaskRecord, content: Content, *, seconds: float |
         if now.current_id is not None and revisions.get_content(tx, now.current_id).sha256 == content.sha256:
             current = revisions.get_revision(tx, now)
             if current.input_n == now.input_n:
-                raise UsageError(f"nothing was changed in {task.ref}")
+                raise Unchanged(f"nothing was changed in {task.ref}")
         if (round_ := rounds.find_open_round(tx, task.id)) is not None:
             rounds.close_round(tx, round_.id)
         row = revisions.add_revision(tx, now, content, made_by="human", parent=now.current_id, seconds=seconds)
