@@ -247,8 +247,24 @@ def test_a_change_to_a_repository(office: Office, server: LLMServer, tmp_path: P
     shown = office.gigctl("show", "me-1.1").out
     assert "Greet politely" in shown
     assert "\ngreet.py\n" in shown
+    assert "git itself obeys" not in office.gigctl("diff", "me-1.1").err
     tool = office.home / "tool"
     tool.write_text(f'#!/bin/sh\ncat "$1/greet.py" "$2/greet.py" >{office.home}/seen\n')
     tool.chmod(0o755)
     office.gigctl("diff", "me-1.1", "--tool", str(tool))
     assert (office.home / "seen").read_text() == "print('hi')\nprint('good day')\n"
+
+
+def test_a_change_to_what_git_itself_obeys_is_said_wherever_it_is_looked_at(office: Office, tmp_path: Path) -> None:
+    client = make_repository(tmp_path / "client", {"greet.py": b"print('hi')\n"})
+    office.gigctl("gig", "add", "--craft", "code", "--repo", str(client.path), "--brief", "Greet", "-a", "manual")
+    copy = office.home / "copy"
+    (copy / "sub").mkdir(parents=True)
+    (copy / "greet.py").write_text("print('good day')\n")
+    (copy / "sub/.GitAttributes").write_text("*.py -diff\n")
+    (copy / ".gitmodules").write_text("[submodule]\n")
+    office.gigctl("edit", "me-1.1", "--from", str(copy))
+    said = "me-1.1@1 changes .gitmodules, sub/.GitAttributes, which git itself obeys: read it before you sign"
+    assert f"warning: {said}\n" in office.gigctl("diff", "me-1.1").err
+    assert f"{said}\n" in office.gigctl("show", "me-1.1").out
+    assert f"warning: {said}\n" in office.gigctl("sign", "me-1.1", "--expect", "1").err

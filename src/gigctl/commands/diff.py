@@ -13,7 +13,7 @@ from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.difftool import run_tool
 from gigctl.flow.showing import Pair, find_pair, tree_diff
-from gigctl.render.diff import render_patch, render_unified, render_words
+from gigctl.render.diff import render_obeyed, render_patch, render_unified, render_words
 from gigctl.render.output import Output
 from gigctl.render.terminal import Terminal
 
@@ -37,6 +37,8 @@ def diff(
         raise UsageError("--unified, --words and --tool are one at a time")
     with open_desk() as desk:
         pair = find_pair(desk, refs)
+        if not pair.prose and (obeyed := render_obeyed(pair.names[1], pair.changed)):
+            out.warn(obeyed)
         if tool is not None:
             settings = load_settings(desk.paths.config_file, desk.environ).settings
             run_tool(desk, pair, shlex.split(tool or settings.diff_tool))

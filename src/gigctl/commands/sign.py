@@ -14,6 +14,7 @@ from gigctl.flow.desk import open_desk
 from gigctl.flow.gigs import find as find_gig
 from gigctl.flow.review import Sheet, prepare_sign
 from gigctl.flow.review import sign as sign_sheet
+from gigctl.render.diff import render_obeyed
 from gigctl.render.output import Output
 from gigctl.render.signing import render_signed, render_signing
 from gigctl.values import load_text
@@ -46,6 +47,9 @@ def sign(
         sheet = prepare_sign(desk, references(refs))
         if sheet.items:
             out.say(render_signing(sheet, out.error_terminal))
+            for item in sheet.items:
+                if obeyed := render_obeyed(item.revision.ref, item.paths):
+                    out.warn(obeyed)
             _agree(out, sheet, expect, refused=bool(sheet.gating and not despite))
         why = load_text(despite) if despite else None
         signed = sign_sheet(desk, sheet, despite=why, signer=signer or settings.signer or None)

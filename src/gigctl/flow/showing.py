@@ -82,6 +82,12 @@ class Pair:
     names: tuple[str, str]
     prose: bool
 
+    @property
+    def changed(self) -> list[str]:
+        """The paths that differ between two changes to the same tree."""
+        old, new = ({change.path: change for change in content.changes} for content in (self.old, self.new))
+        return [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
+
 
 def find_pair(desk: Desk, words: list[str]) -> Pair:
     """One reference: against what it came from (an edit against its draft, a draft against the source). Two: the

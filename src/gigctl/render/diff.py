@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
-from gigctl.render.display import display
+from gigctl.render.display import display, display_line
 from gigctl.render.terminal import Terminal
+from gigctl.system.git.paths import list_obeyed
 
-__all__ = ["Block", "compare", "render_patch", "render_unified", "render_words", "words"]
+__all__ = ["Block", "compare", "render_obeyed", "render_patch", "render_unified", "render_words", "words"]
 
 _MOST_CELLS = 160_000
 """Of difflib's table: 400 by 400 lines take about 0.1 s at worst."""
@@ -30,6 +31,12 @@ _MARKS = (
     "\u0300-\u036f\u0591-\u05c7\u064b-\u0670\u0900-\u0903\u093a-\u094f\u0981-\u0d4d\u1dc0-\u1dff\u200c\u200d\u2019'"
 )
 _WORD = re.compile(rf"\n|[^\S\n]+|[{_NO_SPACES}]|(?:[^\W{_NO_SPACES}][{_MARKS}]*)+|.", re.DOTALL)
+
+
+def render_obeyed(ref: str, paths: Iterable[str]) -> str:
+    """A warning where a change is to what git itself obeys; else nothing."""
+    found = ", ".join(map(display_line, list_obeyed(paths)))
+    return f"{ref} changes {found}, which git itself obeys: read it before you sign" if found else ""
 
 
 class Block(NamedTuple):

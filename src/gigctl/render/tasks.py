@@ -10,6 +10,7 @@ from gigctl.insight.queue import REWORDED, QueueItem
 from gigctl.insight.sheet import TaskSheet
 from gigctl.model import Usage, Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
+from gigctl.render.diff import render_obeyed
 from gigctl.render.display import display, display_line
 from gigctl.render.figures import json_usd, render_count, render_due, render_seconds, render_usd
 from gigctl.render.terminal import Terminal
@@ -155,7 +156,13 @@ def _draft(sheet: TaskSheet, terminal: Terminal) -> list[str]:
     title = terminal.styled(f"@{sheet.shown.number} {who}{took}", "dim")
     if sheet.content.is_text:
         return [title, display(sheet.content.text)]
-    return [title, *(f"{'deleted ' if c.data is None else ''}{display_line(c.path)}" for c in sheet.content.changes)]
+    obeyed = render_obeyed(sheet.shown.ref, (change.path for change in sheet.content.changes))
+    warned = [terminal.styled(obeyed, "bad")] if obeyed else []
+    return [
+        title,
+        *warned,
+        *(f"{'deleted ' if c.data is None else ''}{display_line(c.path)}" for c in sheet.content.changes),
+    ]
 
 
 def render_aside(sheet: TaskSheet) -> str:

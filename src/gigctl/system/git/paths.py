@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["escaping_links", "why_refused"]
+__all__ = ["escaping_links", "list_obeyed", "why_refused"]
 
 _HFS_IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF],
@@ -32,9 +32,20 @@ def why_refused(path: str) -> str | None:
 
 def _is_dot_git(name: str) -> bool:
     """`.git` as any file system may take it: case, HFS+'s unseen letters, NTFS's endings, streams, short names."""
-    plain = name.translate(_HFS_IGNORED).casefold()
-    stem = plain.split(":", 1)[0].rstrip(". ")
-    return stem in (".git", "git~1")
+    return _plain(name) in (".git", "git~1")
+
+
+def _plain(name: str) -> str:
+    return name.translate(_HFS_IGNORED).casefold().split(":", 1)[0].rstrip(". ")
+
+
+_OBEYED = frozenset({".gitattributes", ".gitmodules", "gitatt~1", "gitmod~1"})
+"""Also by the short names that Windows gives them."""
+
+
+def list_obeyed(paths: Iterable[str]) -> list[str]:
+    """Those that git itself obeys where the work is checked out: filters, what a diff hides, whence submodules come."""
+    return [path for path in paths if _plain(path.rpartition("/")[2]) in _OBEYED]
 
 
 def escaping_links(links: Mapping[str, str]) -> frozenset[str]:

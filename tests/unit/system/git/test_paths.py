@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigctl.system.git.paths import escaping_links, why_refused
+from gigctl.system.git.paths import escaping_links, list_obeyed, why_refused
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,12 @@ def test_a_path_that_could_leave_its_folder_is_refused(path: str) -> None:
 @pytest.mark.parametrize("path", ["a", ".gitignore", ".github/x", "-rf", "a b/c\nd", "...", "..a", "x.git", "\udcff"])
 def test_an_odd_path_is_fine(path: str) -> None:
     assert why_refused(path) is None
+
+
+def test_what_git_itself_obeys_is_known_under_any_name() -> None:
+    obeyed = [".gitattributes", "a/.gitattributes", ".GitModules", ".gitmodules. ", ".git\u200cmodules", "GITMOD~1"]
+    others = [".gitignore", "gitattributes", ".gitattributes.txt", ".gitmodules/x", "a.gitmodules"]
+    assert list_obeyed([*others, *obeyed]) == obeyed
 
 
 @pytest.mark.parametrize(
