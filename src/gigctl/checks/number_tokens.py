@@ -29,6 +29,7 @@ _MINUS = "-−‐‑–"
 _LONGEST = 60
 _MONEY = tuple("€$£¥￥₽₹₩")
 _WIDEST_RANGE = 9
+_OVER = re.compile(r"(?<![0-9/])[0-9]{1,2}/$")
 _DOTTED_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3}|[12][0-9]{3}\.[0-9]{1,2}\.[0-9]{1,2}")
 
 
@@ -36,7 +37,8 @@ _DOTTED_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3}|[12][0-9]{3}\.[
 class Number:
     """`readings` are values as plain text (`-1234.5`, `14:30`), the likeliest first.
 
-    `exponent` of the word that multiplies it (`million`: 6), which is part of `text` and of the values.
+    `exponent` of the word that multiplies it (`million`: 6), which is part of `text` and of the values. `divides`: it
+    stands below the stroke of a fraction.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Number:
     end: int
     readings: tuple[str, ...]
     exponent: int = 0
+    divides: bool = False
 
     @property
     def whole(self) -> int | None:
@@ -135,7 +138,13 @@ def _number(text: str, begin: int, end: int, language: str) -> Number:
             values += scaled
     if _is_negative(text, begin):
         values = [f"-{value}" for value in values]
-    return Number(text[begin:end], begin, end, tuple(dict.fromkeys(values)), exponent)
+    return Number(text[begin:end], begin, end, tuple(dict.fromkeys(values)), exponent, _is_part(text, begin, end))
+
+
+def _is_part(text: str, begin: int, end: int) -> bool:
+    """`4` in `3/4`; of `3/4/2024` no number is."""
+    before = _OVER.search(text, max(0, begin - 4), begin)
+    return before is not None and text[end : end + 1] != "/"
 
 
 def _is_money(text: str, start: int, end: int) -> bool:

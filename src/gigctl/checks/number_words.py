@@ -36,6 +36,18 @@ _EXTRA = {
     "ja": {2: "両 双 二重"},
 }  # fmt: skip
 """What CLDR's rules do not make: articles, pairs, bases. A stem will do where compounds are written as one word."""
+_PARTS = {
+    "en": "2:hal(?:f|ves) 3:thirds? 4:quarters?|fourths? 5:fifths? 6:sixths? 8:eighths? 10:tenths?",
+    "fr": "2:demie?s?|moitiés? 3:tiers 4:quarts? 5:cinquièmes? 6:sixièmes? 8:huitièmes? 10:dixièmes?",
+    "de": r"2:\w*halb\w*|hälfte 3:\w*drittel\w* 4:\w*viertel\w* 5:\w*fünftel\w* 8:\w*achtel\w* 10:\w*zehntel\w*",
+    "es": r"2:medi[oa]s?|mitad 3:terci[oa]s?|tercer\w* 4:cuart[oa]s? 5:quint[oa]s? 8:octav[oa]s? 10:décim[oa]s?",
+    "it": "2:mezz[oaie]|metà 3:terz[oiae] 4:quart[oiae] 5:quint[oiae] 6:sest[oiae] 8:ottav[oiae] 10:decim[oiae]",
+    "pt": r"2:mei[oa]s?|metade 3:terços?|terceir\w* 4:quart[oa]s? 5:quint[oa]s? 8:oitav[oa]s? 10:décim[oa]s?",
+    "nl": "2:hal(?:f|ve)|helft 3:derden? 4:kwart(?:en)?|vierden? 5:vijfden? 6:zesden? 8:achtsten? 10:tienden?",
+    "pl": r"2:pół\w*|połow\w* 3:trzeci\w*|tercj\w* 4:czwart\w*|ćwier\w* 5:piąt\w* 8:ósm\w* 10:dziesiąt\w*",
+    "ru": r"2:пол\w* 3:трет\w* 4:четверт\w* 5:пят\w* 8:восьм\w* 10:десят\w*",
+}
+"""What a whole is parted into, in words."""
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 _UNSPACED = frozenset({"zh", "ja", "ko", "th", "yue"})
 
@@ -61,6 +73,18 @@ class Spelling:
             return False
         self._plain = self._plain or _plain(self.text)
         return pattern.search(self._plain) is not None
+
+
+def names_part(text: str, language: str, number: int | None) -> bool:
+    """Whether the text has the `number`th part of something in words: a quarter of 4."""
+    pattern = _parts(base_language(language)).get(number or 0)
+    return pattern is not None and pattern.search(text) is not None
+
+
+@lru_cache(maxsize=32)
+def _parts(language: str) -> dict[int, re.Pattern[str]]:
+    pairs = (pair.partition(":") for pair in _PARTS.get(language, "").split())
+    return {int(number): re.compile(rf"\b(?:{body})\b", re.IGNORECASE) for number, _, body in pairs}
 
 
 def _roman(number: int) -> str:

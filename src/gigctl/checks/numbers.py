@@ -16,9 +16,10 @@ from typing import Any
 from gigctl.checks.base import verdict
 from gigctl.checks.languages import base_language, decimal_signs, month_pattern
 from gigctl.checks.number_currencies import Currency, currency_at, names_currency
+from gigctl.checks.number_months import find_months, may_name_month
 from gigctl.checks.number_scales import has_magnitudes
 from gigctl.checks.number_tokens import Number, ascii_digits, find_numbers, is_percent, loosened
-from gigctl.checks.number_words import Spelling
+from gigctl.checks.number_words import Spelling, names_part
 from gigctl.checks.number_written import find_written, half_values, numeral_values, reads_words
 from gigctl.checks.options import check_keys, no_option
 from gigctl.checks.placeholders import find_placeholders
@@ -26,7 +27,7 @@ from gigctl.checks.prose import MAX_EVIDENCE, at, blank_spans, excerpt, prose
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "numbers"
-VERSION = 2
+VERSION = 3
 HELP = "the source's numbers are in the draft, with the same values"
 NEEDS_TREE = False
 
@@ -126,14 +127,14 @@ def _compare(source: _Side, draft: _Side) -> list[Evidence]:
         source.numbers, draft.numbers = loosened(source.numbers), loosened(draft.numbers)
     missing, added = _unmatched(source.numbers, draft.numbers)
     if missing:
-        missing = _not_written_otherwise(missing, draft, added)
+        missing = _not_written_otherwise(_not_as_parts(missing, draft), draft, added)
     if added:
-        added = _not_written_otherwise(added, source, [])
+        added = _not_written_otherwise(_not_as_parts(added, source), source, [])
     found = _miswritten(missing, added, draft.text, draft.language)
     found += [at(_say(item, _MISSING), source.text, item.start) for item in missing[:MAX_EVIDENCE]]
     found += [at(_say(item, _ADDED), draft.text, item.start) for item in added[:MAX_EVIDENCE]]
     found += _words_without(source, draft, _MISSING) + _words_without(draft, source, _ADDED)
-    return found or _percents(source, draft) + _currencies(source, draft)
+    return found or _percents(source, draft) + _currencies(source, draft) + _months(source, draft)
 
 
 def _words_without(side: _Side, other: _Side, where: str) -> list[Evidence]:
@@ -223,6 +224,13 @@ def _pair(wanted: list[Number], stock: dict[str, list[int]], depth: int) -> tupl
     return left, used
 
 
+def _not_as_parts(items: list[Number], other: _Side) -> list[Number]:
+    """Those that are not below a stroke and in words there: `3/4` is `three quarters`, `1/2` also `half`."""
+    parts = [item for item in items if item.divides and names_part(other.text, other.language, item.whole)]
+    ones = {item.start - 2 for item in parts}
+    return [item for item in items if item not in parts and not (item.start in ones and item.readings == ("1",))]
+
+
 def _not_written_otherwise(items: list[Number], other: _Side, added: list[Number]) -> list[Number]:
     """Those that the other text does not write as a word, a Roman number, a month, another hour or sign.
 
@@ -289,6 +297,19 @@ def _currencies(source: _Side, draft: _Side) -> list[Evidence]:
     return [
         at(f"{value} is {one} in the source, {asked[value][0][0]} in the draft", source.text, start)
         for value, one, start in islice(wrong, MAX_EVIDENCE)
+    ]
+
+
+def _months(source: _Side, draft: _Side) -> list[Evidence]:
+    """The day of a date is there, and its month is another."""
+    wrong = (
+        item
+        for item in find_months(source.text, source.language)
+        if not may_name_month(draft.text, draft.language, item.month)
+    )
+    return [
+        at(f"the month of {excerpt(item.text)} is missing in the draft", source.text, item.start)
+        for item in islice(wrong, MAX_EVIDENCE)
     ]
 
 
