@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gigctl.system.sandbox import Missing, find_sandbox
 from support.books import behind
 from support.repositories import make_repository
 from support.schema import check_document, check_error, check_lines
@@ -64,6 +65,26 @@ def test_backup_and_restore(home: Path) -> None:
     assert verified(home) == before
     run_gigctl("ledger", "restore", done["kept"], home=home, code=0)
     assert run_gigctl("gig", "list", "-q", home=home, code=0).out == "me-1\nme-2\n"
+
+
+def test_a_backup_that_can_not_be_noted_is_made_all_the_same(home: Path) -> None:
+    (ledger(home).parent / "backups").touch()
+    ran = run_gigctl("ledger", "backup", "copy.sqlite", home=home, code=0)
+    assert ran.out == f"{home}/copy.sqlite\n"
+    assert "warning: where it is can't be noted (" in ran.err
+    run_gigctl("ledger", "backup", home=home, code=3)
+
+
+@pytest.mark.skipif(isinstance(find_sandbox(), Missing), reason="no bubblewrap that makes a folder read-only")
+def test_a_ledger_on_a_disk_that_can_not_be_written_is_copied_elsewhere(home: Path) -> None:
+    before, data = verified(home), ledger(home).parent
+    bound = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(data), str(data)]
+    done = subprocess.run([*bound, GIGCTL, "ledger", "backup", "copy.sqlite"], cwd=home, env=environment(home),
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "can't be noted (Read-only file system)" in done.stderr
+    run_gigctl("ledger", "restore", "copy.sqlite", home=home, code=0)
+    assert verified(home) == before
 
 
 # --- the trees of code gigs ---

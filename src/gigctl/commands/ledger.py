@@ -50,6 +50,8 @@ def backup(
         made = books.backup(desk, file)
     copy, trees = str(made.ledger), str(made.trees) if made.trees else None
     out.changed("ledger", {"path": copy, "trees": trees}, copy, [copy])
+    if made.unnoted:
+        out.warn(f"where it is can't be noted ({made.unnoted}): gig remove and client remove will not name it")
     if trees:
         out.say(f"with the repositories that code gigs start from, which belong to it: {trees}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gigctl.ledger import attempts, clients, decisions, deliveries, gigs, revisi
 from gigctl.ledger import backups as copies
 from gigctl.ledger.backups import Restored
 from gigctl.ledger.journal import head, list_events
-from gigctl.ledger.store import Tx
+from gigctl.ledger.store import Ledger, Tx
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
@@ -69,10 +70,12 @@ def _check_trees(desk: Desk) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A backup: the ledger's copy, and that of the trees that code gigs start from (None: there is none)."""
+    """A backup: the ledger's copy, and that of the trees that code gigs start from (None: there is none). `unnoted` is
+    why it could not be remembered, for `gig remove` to name it."""
 
     ledger: Path
     trees: Path | None
+    unnoted: str = ""
 
 
 def backup(desk: Desk, file: Path | None) -> Copied:
@@ -84,14 +87,26 @@ def backup(desk: Desk, file: Path | None) -> Copied:
         raise LedgerError(f"{trees} is there already", "name a file that is not there yet")
     try:
         # The trees first under their name: a copy of the ledger that has its name has them.
-        desk.ledger.backup(target, lambda: desk.store.exists() and copy_store(Store.open(desk.store), trees))
+        with copies.making(desk.paths.data, target), _source(desk) as ledger:
+            ledger.backup(target, lambda: desk.store.exists() and copy_store(Store.open(desk.store), trees))
     except BaseException:
         if not target.exists():
             with suppress(OSError):  # the folder is none: what is said is why
                 trees.unlink()
         raise
-    note_backup(desk, target)
-    return Copied(target, trees if trees.exists() else None)
+    unnoted = ""
+    try:
+        note_backup(desk, target)
+    except OSError as error:
+        unnoted = error.strerror or "it can't be written"
+    return Copied(target, trees if trees.exists() else None, unnoted)
+
+
+def _source(desk: Desk) -> AbstractContextManager[Ledger]:
+    """The ledger to be copied, also out of a folder that can't be written."""
+    if desk.paths.ledger.exists() and not os.access(desk.paths.data, os.W_OK):
+        return copies.reading_only(desk.paths.ledger)
+    return nullcontext(desk.ledger)
 
 
 def restore(desk: Desk, file: Path) -> tuple[Restored, tuple[str, ...]]:

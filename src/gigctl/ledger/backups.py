@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from gigctl.ledger.refusals import as_ledger_errors
 from gigctl.ledger.store import FILE_NAME, Ledger, Opening
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import clock, locks
+from gigctl.system.files import NAME_KEPT
 
 LOCK_SECONDS = 5.0
 """How long a restore waits until nobody has the ledger open."""
@@ -26,6 +28,48 @@ class Restored:
     path: Path
     ledger_id: str
     kept: Path | None
+
+
+@contextmanager
+def making(folder: Path, target: Path) -> Iterator[None]:
+    """For as long as a backup is made: takes away first what killed ones have left beside it, where no other is being
+    made from this folder. Where the folder can't be written nobody can tell, and nothing is taken away."""
+    lock = folder / "backup.lock"
+    try:
+        with locks.exclusive(lock):
+            _clear_left(target)
+    except TemporaryError:
+        pass  # one is being made, and clears nothing of ours
+    except OSError:
+        yield
+        return
+    held = locks.hold(lock, shared=True, timeout=LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _clear_left(target: Path) -> None:
+    """The temporary files of backups under the same name, or under a name that only `ledger backup` gives."""
+    names = rf"(?:{re.escape(target.name)}|ledger-\d{{8}}T\d{{6}}Z\.sqlite)"
+    trees = rf"(?:{names}\.trees|{re.escape(f'{target.name}.trees'[:NAME_KEPT])})"
+    ours = re.compile(rf"\.(?:{names}\.[0-9a-f]{{8}}(?:-journal|-wal|-shm)?|{trees}\.[a-z0-9_]{{8}})")
+    for path in target.parent.iterdir() if target.parent.is_dir() else ():
+        if ours.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading_only(path: Path) -> Iterator[Ledger]:
+    """The ledger in a folder that can't be written, where SQLite can't make what it shares with others: as the file is,
+    or together with the log that was left beside it."""
+    log = Path(f"{path}-wal")
+    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    with as_ledger_errors(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=LOCK_SECONDS)
+        with closing(connection):
+            yield Ledger(path, connection, clock.now)
 
 
 def holds_material(backup: Path, ledger_id: str, client: int, gig: int = 0) -> bool:

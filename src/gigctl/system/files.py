@@ -38,7 +38,7 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 _NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 _SYNCS = 16
 """Files that are put on disk at once."""
-_NAME_KEPT = 40
+NAME_KEPT = 40
 """Characters of a name that its temporary name begins with: with what is added it must not get too long."""
 
 
@@ -257,7 +257,7 @@ def _finding_place(path: Path) -> Iterator[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # asks whether it can be a name at all
-        yield f".{path.name[:_NAME_KEPT]}."
+        yield f".{path.name[:NAME_KEPT]}."
     except OSError as error:
         if error.errno in _NO_PLACE:
             raise UsageError(f"can't write {path}: {error.strerror}", "name another place") from error

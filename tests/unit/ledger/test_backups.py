@@ -171,6 +171,46 @@ def test_who_comes_meanwhile_waits_and_gets_the_new_one(data: Path) -> None:
         assert (tx.value("SELECT count(*) FROM run"), tx.value("SELECT count(*) FROM gig")) == (1, 1)
 
 
+LEFT = (
+    ".copy.sqlite.0a1b2c3d", ".copy.sqlite.0a1b2c3d-journal", ".copy.sqlite.trees.ab_d9xyz",
+    ".ledger-20261125T180406Z.sqlite.0a1b2c3d",
+)  # fmt: skip
+OTHERS = (".copy.sqlite.swp", "copy.sqlite.0a1b2c3d", ".mine.sqlite.0a1b2c3d", ".ledger.sqlite.0a1b2c3d")
+
+
+def test_what_killed_backups_left_is_taken_away_by_the_next(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "usb"
+    folder.mkdir()
+    for name in (*LEFT, *OTHERS):
+        (folder / name).touch()
+    with backups.making(data, folder / "copy.sqlite"):
+        (folder / LEFT[0]).touch()  # its own
+        with backups.making(data, folder / "copy.sqlite"):  # another at the same time clears nothing
+            pass
+        assert {path.name for path in folder.iterdir()} == {*OTHERS, LEFT[0]}
+
+
+def test_a_folder_that_can_not_be_written_clears_nothing(tmp_path: Path) -> None:
+    (tmp_path / LEFT[0]).touch()
+    with backups.making(tmp_path / "none", tmp_path / "copy.sqlite"):
+        assert (tmp_path / LEFT[0]).exists()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_ledger_is_copied_as_it_is_and_with_its_log(busy: bool, data: Path, tmp_path: Path) -> None:
+    with open_ledger(data) as ledger:
+        if busy:
+            with ledger.writing() as tx:
+                new_gig(tx, title="third")
+        else:
+            ledger.close()
+        assert (data / "ledger.sqlite-wal").exists() is busy
+        with backups.reading_only(data / "ledger.sqlite") as seen:
+            seen.backup(tmp_path / "other.sqlite")
+    restore(tmp_path / "new", tmp_path / "other.sqlite")
+    assert count(tmp_path / "new") == 2 + busy
+
+
 def test_which_backups_hold_what(data: Path) -> None:
     copy = data.parent / "copy.sqlite"
     with open_ledger(data) as ledger:
