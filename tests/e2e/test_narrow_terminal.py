@@ -36,7 +36,8 @@ def test_a_gig_from_the_first_word_to_its_delivery(tmp_path: Path) -> None:
     shown = seen("show", "me-1.1", home=home)
     for text in (LONG, draft):
         assert text in " ".join(shown.split())
-    for words in (["show", "me-1.1", "--why"], ["show", "me-1.1", "--history"], ["gig", "show", "me-1"], ["queue"], []):
+    forms = (["show", "me-1.1", f"--{form}"] for form in ("why", "history", "prompt"))
+    for words in (*forms, ["diff", "me-1.1"], ["gig", "show", "me-1"], ["queue"], []):
         seen(*words, home=home)
     run_gigctl("sign", "me-1", "--expect", "1", "--despite", "as agreed", home=home, code=0)
     delivered = seen("deliver", "me-1", "-o", "out", home=home)

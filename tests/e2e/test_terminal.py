@@ -76,6 +76,7 @@ def test_every_help_has_an_example_and_the_common_options(name: str, home: Path)
         text = run_gigctl(*words, "--help", home=home, code=0).out
         example = text.partition("\nExample:\n")[2]
         assert re.search(rf"\bgigctl {' '.join(words)}\b", example), text
+        assert [line for line in text.splitlines() if len(line) > 80] == []
         for option in ("--json ", "--jsonl", "-q, --quiet", "-v, --verbose", "--no-input", "--no-progress"):
             assert option in text
 

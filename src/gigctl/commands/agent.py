@@ -29,8 +29,10 @@ def _text(*flags: str, metavar: str, help: str) -> Any:
 @command(
     app,
     "add",
-    example="gigctl agent add deep --model deepseek/deepseek-chat --key env:DEEPSEEK_API_KEY\n"
-    "gigctl agent add box --model qwen3 --api-base http://127.0.0.1:11434/v1 --local\n"
+    example="gigctl agent add deep --model deepseek/deepseek-chat \\\n"
+    "    --key env:DEEPSEEK_API_KEY\n"
+    "gigctl agent add box --model qwen3 --local \\\n"
+    "    --api-base http://127.0.0.1:11434/v1\n"
     "gigctl agent add coder --price-run 0.50 -- my-agent --print\n"
     "gigctl agent add words --kind scripted -- rules.toml",
 )

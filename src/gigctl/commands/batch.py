@@ -31,8 +31,9 @@ PIECE = 1 << 16
     app,
     "batch",
     example=(
-        "gigctl batch products.csv --craft writing --brief 'Describe {name} for a web shop.' \\\n"
-        "    --set length=120..160 --set 'required={keyword}' -a cheap -j 32 -o described.csv\n"
+        "gigctl batch products.csv --craft writing --brief 'Describe {name}.' \\\n"
+        "    --set length=120..160 --set 'required={keyword}' \\\n"
+        "    -a cheap -j 32 -o described.csv\n"
         "cat jobs.jsonl | gigctl batch - --gig spring --max-cost 5"
     ),
 )

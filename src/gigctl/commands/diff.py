@@ -55,7 +55,7 @@ def diff(
             }
             out.show("diff", item, "")
             return
-        out.page(text)
+        out.page(out.terminal.folded(text) if pair.prose else text)
         if not text:
             out.say(f"{pair.names[0]} and {pair.names[1]} are the same")
 

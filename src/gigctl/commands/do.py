@@ -29,8 +29,8 @@ LARGEST = 16 * 1024 * 1024
     app,
     "do",
     example="echo 'Bonjour' | gigctl do translation --to en\n"
-    "gigctl do writing --brief 'A toast for a carpenter, 60 words' --set length=300..450\n"
-    "gigctl do code slug.py --brief 'Keep digits' --check 'acceptance=python3 -m unittest'",
+    "gigctl do writing --brief 'A toast, 60 words' --set length=300..450\n"
+    "gigctl do code slug.py --brief 'Keep digits' --check 'acceptance=pytest -q'",
 )
 def do_(
     out: Output,

@@ -62,8 +62,10 @@ class Agreed:
 @command(
     app,
     "add",
-    example="gigctl gig add -c acme --source contrat.fr.md --from fr --to en --price 120 --due fri\n"
-    "gigctl gig add -c acme --craft code --repo . --brief @ticket.md --check 'acceptance=pytest -q'\n"
+    example="gigctl gig add -c acme --source contrat.fr.md --from fr --to en \\\n"
+    "    --price 120 --due fri\n"
+    "gigctl gig add -c acme --craft code --repo . --brief @ticket.md \\\n"
+    "    --check 'acceptance=pytest -q'\n"
     "gigctl gig add GIG.toml --due +3d",
 )
 def add(

@@ -10,6 +10,7 @@ from gigctl.commands.options import command, verb
 from gigctl.errors import UsageError
 from gigctl.flow.desk import open_desk
 from gigctl.flow.showing import find_prompt, find_reasons, find_sheet, text_bytes
+from gigctl.render.display import display
 from gigctl.render.output import Output
 from gigctl.render.tasks import json_task, render_call, render_sheet, render_why
 
@@ -40,7 +41,10 @@ def show(
             out.raw(text_bytes(desk, sheet))
         elif prompt:
             found = find_prompt(desk, sheet)
-            out.raw(found.text.encode("utf-8", "surrogateescape"))
+            if out.terminal.is_tty:
+                out.page(out.terminal.folded(display(found.text)))
+            else:
+                out.raw(found.text.encode("utf-8", "surrogateescape"))
             out.say(render_call(found.attempt, found.n, found.of, found.led_to))
         elif why:
             out.page(render_why(sheet, out.terminal, find_reasons(desk, sheet)))

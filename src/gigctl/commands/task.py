@@ -25,7 +25,7 @@ app = noun("Add a task to a gig, or cancel one.")
     app,
     "add",
     example="gigctl task add acme-3 --source annexe.fr.md\n"
-    "gigctl task add acme-3 --craft writing --source acme-3.1 --brief 'Sum it up in three sentences.'",
+    "gigctl task add acme-3 --craft writing --source acme-3.1 --brief 'Sum it up.'",
 )
 def add(
     out: Output,
