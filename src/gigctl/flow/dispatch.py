@@ -111,7 +111,7 @@ class Collector:
                 if again:
                     await self._pool.run([_reopened(again)])
             finally:
-                self._writer.flush()
+                self._writer.close()
                 self._release_unsent()
         if self._pool.interrupted:
             self._codes.add(130)

@@ -10,10 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from gigctl.ledger.store import Ledger, Tx
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["AHEAD", "GRACE_SECONDS", "Ahead", "Outlet", "Pool", "Writer"]
 
@@ -22,10 +26,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 GRACE_SECONDS = 10.0
 """How long calls in flight may finish after the first Ctrl-C (DESIGN, promise 2)."""
-AHEAD = 16
+AHEAD = 32
 """How many jobs are begun (their intent is on disk) before one of them can be sent: about the rate times the time that
 a commit takes. Each of them is `unknown` when the machine dies; docs/performance.md has the curve."""
-GROUP_SECONDS = 0.02
+GROUP_SECONDS = 0.01
 """How long a commit is followed by none: what comes meanwhile is grouped. The first change after a rest waits for
 nobody."""
 SOON_SECONDS = 0.001
@@ -37,36 +41,95 @@ _Change = tuple[Callable[[Tx], object], asyncio.Future[object]]
 _End = tuple[object, Exception | None]
 
 
+@dataclass(slots=True)
+class _Landing:
+    """A group on its way to the disk."""
+
+    future: Future[None]
+    group: Collection[_Change] = ()
+    results: Collection[object] = ()
+
+
 class Writer:
-    """The ledger's one writer in this process: changes that come within a few milliseconds share a durable commit."""
+    """The ledger's one writer in this process: changes that come within a few milliseconds share a durable commit.
+
+    They are carried out in the loop's thread, and go to disk in another one: meanwhile calls are sent and read.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: deque[_Change] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._disk: ThreadPoolExecutor | None = None
+        self._landing: _Landing | None = None
         self._last = 0.0  # when the last group was on disk, by the loop's clock
 
     async def commit(self, change: Callable[[Tx], Result]) -> Result:
         """What the change returns, once it is durable. An error of the change undoes it alone, for which it may be
         carried out a second time."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Result] = loop.create_future()
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, done))  # type: ignore[arg-type]
-        if self._timer is None:
-            wait = max(SOON_SECONDS, self._last + GROUP_SECONDS - loop.time())
-            self._timer = loop.call_later(wait, self.flush)
+        self._set_timer()
         # Whoever waits for it may go away: what is being written is written all the same.
         return await done
 
-    def flush(self) -> None:
-        """Commits what waits now."""
+    def _set_timer(self) -> None:
+        if self._waiting and self._timer is None and self._landing is None:
+            loop = asyncio.get_running_loop()
+            wait = max(SOON_SECONDS, self._last + GROUP_SECONDS - loop.time())
+            self._timer = loop.call_later(wait, self._write)
+
+    def close(self) -> None:
+        """What waits is on disk when it returns."""
+        while self._waiting or self._landing is not None:
+            self._land()
+            self._write()
+        if self._disk is not None:
+            self._disk.shutdown()
+
+    def _write(self) -> None:
+        """One transaction of what waits now. A savepoint a change costs a tenth of a batch's time, and a change that
+        fails ends its run: so there is none until one fails, when all is undone and done again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         group, self._waiting = self._waiting, deque()
         if not group:
             return
-        ends = self._write(group)
+        try:
+            with self._ledger.writing(self._send_to_disk) as tx:
+                results = [change(tx) for change, _ in group]
+        except Exception as error:  # noqa: BLE001  # told to the one that it is of, or to all
+            self._tell(group, self._write_apart(group, error))
+        else:
+            assert self._landing is not None  # noqa: S101
+            self._landing.group, self._landing.results = group, results
+
+    def _send_to_disk(self, commit: Callable[[], None]) -> Callable[[], object]:
+        if self._disk is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._disk = ThreadPoolExecutor(1)
+        loop = asyncio.get_running_loop()
+        future = self._disk.submit(commit)
+        self._landing = _Landing(future)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._land))
+        return future.exception
+
+    def _land(self) -> None:
+        """Tells those whose changes are on disk, once."""
+        landing, self._landing = self._landing, None
+        if landing is not None:
+            error = landing.future.exception()
+            if error is None:
+                self._tell(landing.group, [(result, None) for result in landing.results])
+            elif isinstance(error, Exception):
+                self._tell(landing.group, self._write_apart(landing.group, error))
+            else:
+                raise error
+        self._set_timer()
+
+    def _tell(self, group: Collection[_Change], ends: Collection[_End]) -> None:
         self._last = time.monotonic()
         for (_, done), (result, failure) in zip(group, ends, strict=True):
             if done.done():
@@ -76,18 +139,10 @@ class Writer:
             else:
                 done.set_exception(failure)
 
-    def _write(self, group: Collection[_Change]) -> list[_End]:
-        """In one transaction, what became of each. A savepoint a change costs a tenth of a batch's time, and a change
-        that fails ends its run: so there is none until one fails, when all is undone and done again."""
-        try:
-            with self._ledger.writing() as tx:
-                return [(change(tx), None) for change, _ in group]
-        except Exception as error:  # noqa: BLE001  # told to the one that it is of, or to all
-            if len(group) == 1:
-                return [(None, error)]
-        return self._write_apart(group)
-
-    def _write_apart(self, group: Collection[_Change]) -> list[_End]:
+    def _write_apart(self, group: Collection[_Change], failure: Exception) -> list[_End]:
+        """What became of each, after `failure` undid them all."""
+        if len(group) == 1:
+            return [(None, failure)]
         ends: list[_End] = []
         try:
             with self._ledger.writing() as tx:

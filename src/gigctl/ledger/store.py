@@ -105,6 +105,10 @@ class Kept:
         self._new.clear()
 
 
+Elsewhere = Callable[[Callable[[], None]], Callable[[], object]]
+"""Has work done in another thread; what it returns waits for the end of it, whatever that is."""
+
+
 @lru_cache
 def _insertion(table: str, columns: tuple[str, ...]) -> str:
     # Table and columns are this package's own words, never input.
@@ -238,6 +242,7 @@ class Ledger:
         self._connection = connection
         self._now = now
         self._kept = Kept()
+        self._under_way: Callable[[], object] | None = None
         self.id = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
 
     @property
@@ -245,8 +250,10 @@ class Ledger:
         return self.path.parent
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Tx]:
-        with as_ledger_errors(self.path), self._transaction("BEGIN IMMEDIATE") as tx:
+    def writing(self, elsewhere: Elsewhere | None = None) -> Iterator[Tx]:
+        """With `elsewhere`, which hands work to another thread, the transaction is durable when that work has ended,
+        not at the end of the block. Whoever wants the ledger meanwhile waits for it."""
+        with as_ledger_errors(self.path), self._transaction("BEGIN IMMEDIATE", elsewhere) as tx:
             yield tx
 
     @contextlib.contextmanager
@@ -255,24 +262,47 @@ class Ledger:
             yield tx
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[Tx]:
+    def _transaction(self, begin: str, elsewhere: Elsewhere | None = None) -> Iterator[Tx]:
+        self._wait()
         self._connection.execute(begin)
-        try:
+        with self._undone_on_error():
             tx = Tx(self._connection, self.id, self._now, self._kept)
             yield tx
             tx.finish()
-            self._connection.commit()
-            self._kept.commit()
+            if elsewhere is None:
+                self._commit()
+            else:
+                self._under_way = elsewhere(self._commit_elsewhere)
+
+    def _commit(self) -> None:
+        self._connection.commit()
+        self._kept.commit()
+
+    def _commit_elsewhere(self) -> None:
+        with as_ledger_errors(self.path), self._undone_on_error():
+            self._commit()
+
+    @contextlib.contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             self._kept.undo()
             self._connection.rollback()
             raise
+
+    def _wait(self) -> None:
+        """For a commit that is under way; what becomes of it is told to who asked for it."""
+        if self._under_way is not None:
+            self._under_way()
+            self._under_way = None
 
     def backup(self, target: Path, beside: Callable[[], object] = lambda: None) -> None:
         """A whole copy through SQLite's own backup, under a temporary name until it is whole. Never overwrites.
         `beside` makes what belongs to it, of a moment that is no earlier."""
         if target.exists():
             raise LedgerError(f"{target} is there already", "name a file that is not there yet")
+        self._wait()
         with as_ledger_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             part = copy_database(self._connection, target, "DELETE")
@@ -285,6 +315,7 @@ class Ledger:
 
     def shrink(self) -> None:
         """Leaves no erased byte in the file or its log. Raises TemporaryError where a reader keeps the log alive."""
+        self._wait()
         with as_ledger_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.execute("VACUUM")
@@ -297,6 +328,7 @@ class Ledger:
 
     def damage(self) -> list[str]:
         """What SQLite itself finds wrong."""
+        self._wait()
         with as_ledger_errors(self.path):
             found = [str(row[0]) for row in self._connection.execute("PRAGMA integrity_check(20)")]
             orphans = self._connection.execute("PRAGMA foreign_key_check").fetchmany(20)
@@ -305,6 +337,7 @@ class Ledger:
         ]
 
     def close(self) -> None:
+        self._wait()
         self._connection.close()
 
     def __enter__(self) -> Ledger:

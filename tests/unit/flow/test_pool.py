@@ -7,7 +7,9 @@ import gc
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from gigctl.errors import DiskFull
 from gigctl.flow.pool import Pool, Writer
-from gigctl.ledger.store import Ledger, Tx, open_ledger
+from gigctl.ledger.store import Ledger, Tx, connect, open_ledger
 from gigctl.system import clock
 
 
@@ -42,7 +44,10 @@ def commit(ledger: Ledger, *changes: Callable[[Tx], Any]) -> list[Any]:
 
     async def all_at_once() -> list[Any]:
         writer = Writer(ledger)
-        return await asyncio.gather(*map(writer.commit, changes), return_exceptions=True)
+        try:
+            return await asyncio.gather(*map(writer.commit, changes), return_exceptions=True)
+        finally:
+            writer.close()
 
     return asyncio.run(all_at_once())
 
@@ -118,6 +123,7 @@ def test_what_is_written_stays_though_who_waits_goes_away(ledger: Ledger) -> Non
             one.cancel()
         await writer.commit(_put("b"))
         assert all(one.cancelled() for one in waiting)
+        writer.close()
 
     asyncio.run(main())
     gc.collect()
@@ -125,14 +131,14 @@ def test_what_is_written_stays_though_who_waits_goes_away(ledger: Ledger) -> Non
     assert printed == []
 
 
-def test_flushing_does_not_wait(ledger: Ledger, commits: list[datetime]) -> None:
+def test_closing_does_not_wait(ledger: Ledger, commits: list[datetime]) -> None:
     async def main() -> None:
         writer = Writer(ledger)
-        writer.flush()
+        writer.close()
         assert commits == []
         one = asyncio.create_task(writer.commit(_put("a")))
         await asyncio.sleep(0)
-        writer.flush()
+        writer.close()
         assert _names(ledger) == ["a"]
         assert await one == 1
         count = len(commits)
@@ -140,6 +146,52 @@ def test_flushing_does_not_wait(ledger: Ledger, commits: list[datetime]) -> None
         assert len(commits) == count  # nothing comes after: there is nothing left to write
 
     asyncio.run(main())
+
+
+def test_the_loop_goes_on_while_the_disk_writes(ledger: Ledger) -> None:
+    """And who looks into the ledger meanwhile waits, and finds what was written."""
+    began, go_on = threading.Event(), threading.Event()
+
+    class Slow(Ledger):
+        def _commit(self) -> None:
+            began.set()
+            assert go_on.wait(10)
+            super()._commit()
+
+    async def main() -> None:
+        with closing(Slow(ledger.path, connect(ledger.path), clock.now)) as slow:
+            writer = Writer(slow)
+            one = asyncio.create_task(writer.commit(_put("a")))
+            while not began.is_set():
+                await asyncio.sleep(0.001)
+            two = asyncio.create_task(writer.commit(_put("b")))
+            await asyncio.sleep(0.05)
+            assert not one.done()
+            threading.Timer(0.05, go_on.set).start()
+            assert _names(slow) == ["a"]
+            assert await one
+            writer.close()
+            assert await two
+            assert _names(slow) == ["a", "b"]
+
+    asyncio.run(main())
+
+
+def test_changes_that_come_while_the_disk_writes_are_one_group(ledger: Ledger, commits: list[datetime]) -> None:
+    async def main() -> list[int]:
+        writer = Writer(ledger)
+
+        async def twice(name: str) -> int:
+            await writer.commit(_put(name))
+            return await writer.commit(_put(f"{name}{name}"))
+
+        found = await asyncio.gather(*(twice(str(n)) for n in range(9)))
+        writer.close()
+        return found
+
+    asyncio.run(main())
+    assert len(commits) == 2
+    assert len(_names(ledger)) == 18
 
 
 # --- the pool ---
@@ -249,12 +301,16 @@ def test_the_first_stop_lets_work_finish(number: signal.Signals) -> None:
     async def later() -> None:
         done.append("later")
 
-    before = signal.getsignal(number)
-    day = Day([_interrupt(number), later], [finish, later])
-    day.live()
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # who runs the tests may have it ignored
+    try:
+        day = Day([_interrupt(number), later], [finish, later])
+        day.live()
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
     assert done == ["finished"]
     assert (day.told, day.pool.interrupted, day.pool.abandoned) == (1, True, False)
-    assert signal.getsignal(number) == before
 
 
 def test_who_is_to_outlive_the_terminal_does() -> None:
