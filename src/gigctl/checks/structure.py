@@ -104,7 +104,7 @@ def _definitions(text: str, definitions: str) -> Iterator[tuple[str, str]]:
     _parser().parse(text, env)
     new = [found for label, found in env["references"].items() if label not in known]
     for found in (*new, *env.get("duplicate_refs", ())):
-        yield "definition of a link to", str(found["href"])
+        yield "definition of a link to", _any_language(str(found["href"]))
     for label in _FOOTNOTE_TEXT.findall(text):
         yield "footnote's text", label
 
@@ -171,7 +171,8 @@ def _inline(token: Token) -> Counter[tuple[str, str]]:
             found[item] += 1
     if "](" in token.content:
         linked = {value for kind, value in found if kind in ("link to", "image")}
-        found.update(("link to", target) for target in _UNLINKED.findall(token.content) if target not in linked)
+        targets = map(_any_language, _UNLINKED.findall(token.content))
+        found.update(("link to", target) for target in targets if target not in linked)
     return found
 
 
@@ -182,7 +183,7 @@ def _inline_item(child: Token) -> tuple[str, str] | None:
     if child.type == "code_inline":
         return "code", child.content
     if child.type == "link_open":
-        return "link to", str(child.attrGet("href") or "")
+        return "link to", _any_language(str(child.attrGet("href") or ""))
     if child.type == "image":
         return "image", str(child.attrGet("src") or "")
     if child.type == "footnote_ref":
@@ -199,7 +200,9 @@ def _tag(text: str) -> str:
         return ""
     name = ("/" if text.startswith("</") else "") + found[1].lower()
     attributes = (
-        key.lower() if key.lower() in _TRANSLATED or not value else f"{key.lower()}={value.strip(_QUOTES)}"
+        key.lower()
+        if key.lower() in _TRANSLATED or not value
+        else f"{key.lower()}={_any_language(value.strip(_QUOTES))}"
         for key, value in _ATTRIBUTE.findall(text[found.end() :])
     )
     return " ".join([name, *sorted(attributes)])
@@ -210,7 +213,12 @@ _QUOTES = "\"'"
 
 def _addresses(text: str) -> Iterator[tuple[str, str]]:
     for found in ADDRESS.finditer(text):
-        yield "address", _LANGUAGE_PART.sub(r"\1*", found.group().rstrip(".,;:!?…。"))
+        yield "address", _any_language(found.group().rstrip(".,;:!?…。"))
+
+
+def _any_language(address: str) -> str:
+    """An address with a star for the language in its path; all else as it stands."""
+    return _LANGUAGE_PART.sub(r"\1*", address) if "://" in address else address
 
 
 def _count(number: int, kind: str) -> str:

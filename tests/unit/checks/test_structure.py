@@ -84,6 +84,10 @@ def test_references_are_the_documents() -> None:
     ("source", "draft", "passes"),
     [
         ("http://example.org/fr/pay", "http://example.org/en/pay", True),
+        ("[a](http://example.org/fr/pay)", "[a](http://example.org/en/pay)", True),
+        ("[a](http://example.org/fr/pay)", "[a](http://example.org/en/paid)", False),
+        ("[a](../fr/pay)", "[a](../en/pay)", False),
+        ('<a href="http://a.example/fr/">', '<a href="http://a.example/en/">', True),
         ('<a href="http://a.example/" title="Aide">', '<a href="http://a.example/" title="Help">', True),
         ("<a href='http://a.example/'>", '<A HREF="http://a.example/">', True),
         ("[a]: http://a.example 'Aide'", "[a]: http://a.example 'Help'", True),
