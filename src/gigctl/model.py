@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 PartRole = Literal["system", "source", "neighbour", "example", "term", "note", "evidence", "instruction", "draft"]
 Outcome = Literal["pass", "fail", "error", "skip"]
@@ -21,8 +22,7 @@ REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 # --- content ---
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One path of a content.
 
     `path` is relative, with `/`, bytes that are no UTF-8 as surrogate escapes; `data` is a blob as git keeps it
@@ -38,8 +38,7 @@ class Change:
         return None if self.data is None else hashlib.sha256(self.data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """What an agent or a human made: changes against a git tree (`base`), or against nothing."""
 
     changes: tuple[Change, ...]
@@ -121,8 +120,7 @@ def unquote_path(text: str) -> str:
 # --- checks ---
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSpec:
+class CheckSpec(Struct, frozen=True):
     """A check that a gig wants: `name` is the user's word, `check` a built-in of `checks/registry.py`.
 
     `options` is plain JSON data, whose form is the check's own.
@@ -134,8 +132,7 @@ class CheckSpec:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Where and why, in a sentence that a person and a model can act on. Line and column count from 1."""
 
     message: str
@@ -144,8 +141,7 @@ class Evidence:
     column: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a check found. `error` is a check that could not do its work, `skip` one that could not be run here."""
 
     name: str
@@ -166,8 +162,7 @@ class Verdict:
         return self.required and not self.passed
 
 
-@dataclass(frozen=True, slots=True)
-class CheckContext:
+class CheckContext(Struct, frozen=True):
     """What a check may know beside the content. All but the last group is part of the check's fingerprint."""
 
     source: str = ""
@@ -188,8 +183,7 @@ class CheckContext:
 # --- asking ---
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One piece of a request, kept in the ledger as (role, blob)."""
 
     role: PartRole
@@ -203,8 +197,7 @@ def _seam(before: Part, part: Part) -> str:
     return "" if opens or closes else "\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What an agent is asked. `parts` are in the order sent: the stable first, the varying last.
 
     `max_output` is in tokens. `schema` is a JSON Schema as text. `base`/`files` are set where the task is a change to
@@ -240,8 +233,7 @@ class Request:
         return sum(len(part.text.encode("utf-8", "surrogateescape")) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one call; `cached` is the share of `input` that a provider served from its prompt cache."""
 
     input: int
@@ -249,8 +241,7 @@ class Usage:
     cached: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What an agent answered. `cost` is in picodollars, None where the agent can't tell."""
 
     content: str
@@ -266,16 +257,14 @@ class Draft:
 # --- work ---
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file of the client's: `name` is relative to what was given, `data` its bytes."""
 
     name: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Gig:
+class Gig(Struct, frozen=True):
     """A gig as a craft sees it."""
 
     ref: str
@@ -289,8 +278,7 @@ class Gig:
     checks: tuple[CheckSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(Struct, frozen=True):
     """What one version of a task's input says itself, in place of (`brief`, `source_language`) or over its gig's."""
 
     brief: str = ""
@@ -299,8 +287,7 @@ class Own:
     checks: tuple[CheckSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(Struct, frozen=True):
     """A task that a craft found in a source. `place` (JSON data) is where its signed text goes back."""
 
     name: str
@@ -311,22 +298,19 @@ class TaskSpec:
     own: Own | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeftAlone:
+class LeftAlone(Struct, frozen=True):
     """What a craft never sends to a model, and why; `line` counts from 1."""
 
     line: int
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     tasks: tuple[TaskSpec, ...]
     left_alone: tuple[LeftAlone, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A task as a craft sees it."""
 
     ref: str
@@ -343,20 +327,17 @@ class Task:
     tree: tuple[Change, ...] = ()  # of a code task: the base's files, as far as the craft may show them
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     source: str
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     source: str
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskContext:
+class AskContext(Struct, frozen=True):
     """What goes along with a task when it is asked for."""
 
     terms: tuple[Term, ...] = ()
@@ -372,8 +353,7 @@ class AskContext:
 # --- agents ---
 
 
-@dataclass(frozen=True, slots=True)
-class AgentEntry:
+class AgentEntry(Struct, frozen=True):
     """An agent as configured. Prices are picodollars per token (`price_run`: per run); None is unknown, 0 is free."""
 
     name: str
@@ -411,8 +391,7 @@ _REFERENCE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """`acme`, `acme-3`, `acme-3.12`, `acme-3.12@2`, `acme-3.12@2/4`."""
 
     client: str

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 __all__ = ["Paths", "load_paths"]
 
 _KINDS = ("data", "config", "cache", "state", "runtime")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """The five folders of a user and the files in them.
 
     `data` must be backed up; `config` is the user's; `cache` and `state` may be deleted; `runtime` is gone after a

@@ -7,8 +7,9 @@ integer, which with the ledger's id is everything's identity; references (`acme-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gigctl.model import CheckSpec, Verdict
 
@@ -16,8 +17,7 @@ TaskState = Literal["blocked", "ready", "review", "signed", "failed", "cancelled
 DecisionKind = Literal["sign", "reject", "redo", "prefer", "reopen"]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRecord:
+class ClientRecord(Struct, frozen=True):
     """`policy` is `any`, `local-only` or `only:AGENT,…`; `rate` is in minor units of `currency` an hour."""
 
     id: int
@@ -31,8 +31,7 @@ class ClientRecord:
     created: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskCounts:
+class TaskCounts(Struct, frozen=True):
     total: int = 0
     blocked: int = 0
     ready: int = 0
@@ -44,8 +43,7 @@ class TaskCounts:
     delivered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class GigRecord:
+class GigRecord(Struct, frozen=True):
     """`price` is in minor units of `currency`; `budget`, `spent` and `reserved` in picodollars; `due` a date."""
 
     id: int
@@ -74,8 +72,7 @@ class GigRecord:
     created: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(Struct, frozen=True):
     """`current` is the number of the revision that a task's reference means; `agents` is its own chain or the gig's."""
 
     id: int
@@ -107,8 +104,7 @@ class TaskRecord:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionRecord:
+class RevisionRecord(Struct, frozen=True):
     """`seconds` is what a human took to make it."""
 
     id: int
@@ -130,8 +126,7 @@ class RevisionRecord:
     assessed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """`cost` and `reserved` are in picodollars; `outcome` is None while the call is in flight."""
 
     id: int
@@ -156,8 +151,7 @@ class AttemptRecord:
     cached_from: int | None = None  # the attempt whose answer was served again
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DecisionRecord(Struct, frozen=True):
     id: int
     kind: DecisionKind
     revision: int | None
@@ -175,8 +169,7 @@ class DecisionRecord:
     over: tuple[int, ...] = field(default=())
 
 
-@dataclass(frozen=True, slots=True)
-class RoundRecord:
+class RoundRecord(Struct, frozen=True):
     id: int
     n: int
     input_n: int
@@ -190,8 +183,7 @@ class RoundRecord:
     slots: tuple[int, ...] = ()  # ids, in order
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRecord:
+class DeliveryRecord(Struct, frozen=True):
     id: int
     gig: str
     form: str

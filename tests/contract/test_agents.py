@@ -6,10 +6,10 @@ import asyncio
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gigctl.agents.base import Agent, AgentError
 from gigctl.agents.registry import KINDS, open_agent

@@ -22,7 +22,7 @@ from gigctl.flow.runoptions import RunOptions
 from gigctl.ledger.verify import check_ledger
 from support.desks import QUICK
 
-RUN = {name for name in RunOptions.__dataclass_fields__ if name != "agents"}
+RUN = {name for name in RunOptions.__struct_fields__ if name != "agents"}
 
 
 @dataclass(frozen=True)

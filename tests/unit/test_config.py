@@ -170,7 +170,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     prices,
 )
 def test_an_agent_is_read_as_it_was_written(entry: AgentEntry, price: int | None) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     entry = replace(entry, price_in=price, price_out=price)
     table = tomllib.loads(tomli_w.dumps({"a": agent_table(entry)}))["a"]

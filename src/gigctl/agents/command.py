@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from gigctl.agents.base import Agent, AgentError, ErrorKind
 from gigctl.agents.endpoint import redact
@@ -36,8 +37,7 @@ _TAIL = 2000
 _PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a program works, and the file of its prompt where it wants one."""
 
     tree: Path

@@ -8,7 +8,9 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.agents.base import AgentError, ErrorKind
 
@@ -56,8 +58,7 @@ _REFUSED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """An error answer. `status` is HTTP's, or the number that an error body names; `code` its machine's word."""
 
     status: int

@@ -7,10 +7,11 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
 
 from gigctl.agents.base import Agent, AgentError, bound_by_tokens
 from gigctl.agents.local_server import Address, ensure_server, find_server, users_file

@@ -20,9 +20,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from gigctl.errors import ConfigError, TemporaryError
 from gigctl.system import locks, proc
@@ -44,8 +46,7 @@ KV_BYTES = 32 * 1024
 """Of one token in the cache: 28 KiB for the default model (28 layers, 2 heads of 128, keys and values of 16 bits)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A server that runs. `window` is what one request may have in tokens, `slots` how many are served at once."""
 
     url: str
@@ -56,8 +57,7 @@ class Address:
     window: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """How many slots share how many tokens of context."""
 
     slots: int

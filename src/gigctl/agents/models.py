@@ -15,9 +15,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.errors import ConfigError, TemporaryError, UsageError
 from gigctl.system import locks, proc
@@ -29,8 +30,7 @@ Progress = Callable[[str, int, int], None]
 """Told where from, how many bytes are there, of how many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """A model that can be pulled: the official file, and the wheels of the package index that hold the same bytes."""
 
     name: str
@@ -65,8 +65,7 @@ PATIENCE = 3600.0
 """Seconds that a second pull waits for the first, which downloads the same gigabyte."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFile:
+class ModelFile(Struct, frozen=True):
     """A model that is here. `size` in bytes."""
 
     name: str

@@ -11,9 +11,10 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from gigctl.agents.base import AgentError, ErrorKind
 from gigctl.agents.failures import Complaint, one_line, refusal, with_status
@@ -25,8 +26,7 @@ PICO = Decimal(10) ** 12
 _BOM = codecs.BOM_UTF8
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A completion: `cost` (picodollars) is what the server itself says it took."""
 
     content: str

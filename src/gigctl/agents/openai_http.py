@@ -10,11 +10,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
+
+from msgspec import Struct
 
 from gigctl.agents.base import Agent, AgentError, ErrorKind, bound_by_tokens, settled_cost
 from gigctl.agents.endpoint import chat_url, find_key, find_proxy, get_headers, redact
@@ -40,8 +41,7 @@ ADAPTABLE = {"max_tokens": "max_completion_tokens", "temperature": "", "seed": "
 """Parameters that new models answer 400 to, and the name to use in their place; none where it is left out."""
 
 
-@dataclass(slots=True)
-class _Call:
+class _Call(Struct):
     """What is known of one HTTP call while it runs."""
 
     sent: bool = False

@@ -10,11 +10,13 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.agents.openai_answer import picodollars
 from gigctl.model import AgentEntry
@@ -42,8 +44,7 @@ _PROVIDERS = {
 """Hosts whose prices are known, and litellm's name for each. Others set their own prices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """Picodollars per token, rounded up, and the tokens of context for which they hold (None: not known)."""
 
     input: int

@@ -6,7 +6,8 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.agents.base import Agent
 from gigctl.errors import ConfigError
@@ -15,8 +16,7 @@ from gigctl.model import AgentEntry
 __all__ = ["KINDS", "agent_version_hash", "open_agent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """Where a kind's class is, and whether it runs programs (and so may need `unsafe_no_sandbox`)."""
 
     module: str

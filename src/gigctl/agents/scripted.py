@@ -27,10 +27,11 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, get_args
+
+from msgspec import Struct
 
 from gigctl.agents.base import Agent, AgentError, ErrorKind, bound_by_tokens, cost_of
 from gigctl.errors import ConfigError
@@ -42,8 +43,7 @@ _KNOWN = frozenset({"match", "regex", "answer", "fail", "delay", "retry_after"})
 _KNOWN_OF_FILE = frozenset({"rules", "default"})
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """`answers` and `fails` are given in turn, each one's last for ever; an empty fail is none."""
 
     match: str = ""

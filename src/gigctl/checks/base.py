@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any, Protocol
 
 from gigctl.model import CheckContext, CheckSpec, Content, Evidence, Outcome, Verdict
 
 _HOW_NOT_WHAT = frozenset({"tree", "repository", "unsafe_no_sandbox"})
-_KNOWN = tuple(f.name for f in fields(CheckContext) if f.name not in _HOW_NOT_WHAT)
+_KNOWN = tuple(name for name in CheckContext.__struct_fields__ if name not in _HOW_NOT_WHAT)
 
 
 class BadOption(Exception):

@@ -6,8 +6,9 @@ Words: CLDR's names of the currencies in two dozen languages, as stems.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 _DOLLARS = "USD CAD AUD NZD HKD SGD MXN TWD"
 _CROWNS = "SEK NOK DKK"
@@ -59,8 +60,7 @@ def _signs() -> str:
     return "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Currency:
+class Currency(Struct, frozen=True):
     """`codes`: what is written can mean any of them. `sign`: it is a sign or a code, no word."""
 
     codes: frozenset[str]

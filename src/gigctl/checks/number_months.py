@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from gigctl.checks.languages import base_language, month_pattern
 
@@ -31,8 +32,7 @@ _ROMAN = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XI
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,4})[./-](\d{1,2})(?:[./-](\d{1,4}))?(?!\d)")
 
 
-@dataclass(frozen=True, slots=True)
-class NamedMonth:
+class NamedMonth(Struct, frozen=True):
     """`month` from 1 to 12, with what is written of its date."""
 
     month: int

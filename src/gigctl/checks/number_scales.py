@@ -7,8 +7,9 @@ language that the text is in: an English billion is 10^9, a French or German one
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from gigctl.checks.languages import base_language
 
@@ -75,8 +76,7 @@ _WORD = re.compile(r"(?:[^\W\d_]|[\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-
 _LINK = {"ro": ("de",), "ca": ("de",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """`exponent` of ten, `end` in the text; not `sure` where it may be a unit or an article instead."""
 
     exponent: int

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.checks.languages import decimal_signs
 from gigctl.checks.number_scales import RANGES, find_scale, is_counted_in_myriads
@@ -33,8 +35,7 @@ _OVER = re.compile(r"(?<![0-9/])[0-9]{1,2}/$")
 _DOTTED_DATE = re.compile(r"[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3}|[12][0-9]{3}\.[0-9]{1,2}\.[0-9]{1,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """`readings` are values as plain text (`-1234.5`, `14:30`), the likeliest first.
 
     `exponent` of the word that multiplies it (`million`: 6), which is part of `text` and of the values. `divides`: it

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.checks.languages import base_language
 from gigctl.checks.number_atoms import JOINERS, atoms_of, pieces_of
@@ -72,8 +74,7 @@ _KANJI = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
 _NUMERALS = re.compile(f"[{''.join(_KANJI)}]{{1,24}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """`value` of a number in words. `clear`: it can mean nothing else, and the other text must have it."""
 
     text: str

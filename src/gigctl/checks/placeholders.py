@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.checks import icu
 from gigctl.checks.base import verdict
@@ -44,8 +45,7 @@ _DATE_FORMAT = re.compile(r"%[-_0^#E]?[YmHMSyBAbjkIPZT]")
 _SAME_TYPE = {"i": "d", "u": "d", "X": "x", "a": "s", "r": "s", "F": "f", "E": "e", "G": "g", "A": "a"}
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(Struct, frozen=True):
     """`key` is what must be equal on both sides; `text` what is written."""
 
     key: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.config import BUILT_IN, agent_table, load_agents, read_agent
 from gigctl.errors import AgentFailed, ConfigError, TemporaryError, UsageError
@@ -30,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """One that speaks the OpenAI protocol: its address, and the variable that usually holds its key."""
 
     api_base: str
@@ -152,8 +153,7 @@ def _write(path: Path, agents: Mapping[str, AgentEntry]) -> None:
 # --- trying one ---
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """What one tiny call showed. `cost` (None where unknown) and the most that it could be are in picodollars."""
 
     agent: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.registry import get_craft
 from gigctl.ledger import attempts, clients, revisions, tasks
@@ -34,8 +36,7 @@ SHOWN_FILE = 64 * 1024
 """Bytes of the largest file of a tree that a craft is given to show."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A task as its craft, its agents and its checks see it, for as long as its input stays what it is."""
 
     record: TaskRecord

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.base import BadSource
 from gigctl.crafts.registry import get_craft
@@ -27,16 +29,14 @@ from gigctl.system.git.paths import why_refused
 __all__ = ["Assembled", "assemble", "check_paths", "languages_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(Struct, frozen=True):
     """`holds` says by path the ids of the tasks whose texts are in a file."""
 
     files: tuple[Change, ...]
     holds: Mapping[str, frozenset[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     """Tasks that a craft assembles together, in one language."""
 
     craft: str

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.errors import DiskFull, GateError, TemporaryError, UsageError
 from gigctl.flow import policy
@@ -47,8 +50,7 @@ SHOWN = 100
 FORMULA = CheckSpec("spreadsheet-formula", "spreadsheet-formula")
 
 
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
+class BatchOptions(Struct, frozen=True):
     """What `batch` was asked for beside the rows. `path` is the file's, None for standard input; `gig` a reference or a
     name; `csv`: the answer is read by a spreadsheet."""
 
@@ -61,8 +63,7 @@ class BatchOptions:
     csv: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """The gig of a batch, and who is asked."""
 
     gig: GigRecord
@@ -153,8 +154,7 @@ def plan_row(tx: Tx, task: TaskRecord, run: RunOptions, chain: Sequence[str]) ->
     return plan_task(tx, task, run, chain)
 
 
-@dataclass
-class _Place:
+class _Place(Struct):
     """A row under way: what its line repeats of it, and where in the file it stands."""
 
     n: int

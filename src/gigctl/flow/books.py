@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.errors import LedgerError
 from gigctl.flow.desk import Desk
@@ -27,8 +28,7 @@ from gigctl.system.git.store import Store
 __all__ = ["Copied", "ExportedRevision", "ExportedTask", "Verified", "backup", "export", "restore", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """`head` is the hash of the last event: who wrote it down elsewhere can prove the journal by it."""
 
     path: Path
@@ -68,8 +68,7 @@ def _check_trees(desk: Desk) -> list[str]:
     return [f"{store.path} is damaged: {damage}"] if damage else []
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Struct, frozen=True):
     """A backup: the ledger's copy, and that of the trees that code gigs start from (None: there is none). `unnoted` is
     why it could not be remembered, for `gig remove` to name it."""
 
@@ -126,8 +125,7 @@ def restore(desk: Desk, file: Path) -> tuple[Restored, tuple[str, ...]]:
 # --- export ---
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedTask:
+class ExportedTask(Struct, frozen=True):
     """A task with its inputs (number, content) and what it waits for (reference, kind)."""
 
     task: TaskRecord
@@ -136,8 +134,7 @@ class ExportedTask:
     needs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedRevision:
+class ExportedRevision(Struct, frozen=True):
     revision: RevisionRecord
     content: Content
 

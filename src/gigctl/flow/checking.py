@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.flow import asking, work
 from gigctl.flow.current import settle_current
@@ -16,8 +18,7 @@ from gigctl.records import GigRecord, RevisionRecord, TaskRecord
 __all__ = ["Question", "check_revision", "is_answered", "load_question", "record_verdicts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A content, its checks and what they may know, with the verdicts that are known already."""
 
     content: Content

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.agents.base import Agent
 from gigctl.flow import asking, policy
@@ -31,8 +33,7 @@ BUSY_SECONDS = 0.05
 """How long an answer that somebody else waits for is left before it is looked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a step is to put to whom."""
 
     situation: Situation
@@ -42,8 +43,7 @@ class Question:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A question whose intent is in the ledger: to be put to the agent, unless the ledger had the answer (`served`).
     `reserved` is in picodollars, None where the price is unknown."""
 
@@ -62,16 +62,14 @@ class Ask:
         return self.question.agent.entry.name
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """Not now: again in so many seconds, or when the flight of the very same question has ended."""
 
     seconds: float
     flight: Key | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """The step is not what is next any more: another run took it, or something changed meanwhile."""
 
 

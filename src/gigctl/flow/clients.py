@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.config import load_settings
 from gigctl.errors import UsageError
@@ -29,8 +30,7 @@ LARGEST_TEXT = 4 * 1024 * 1024
 LONGEST_SLUG = 40
 
 
-@dataclass(frozen=True, slots=True)
-class ClientWish:
+class ClientWish(Struct, frozen=True):
     """Options as they were written; None where nothing was said, empty to take away."""
 
     name: str | None = None
@@ -41,8 +41,7 @@ class ClientWish:
     rate: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSheet:
+class ClientSheet(Struct, frozen=True):
     """A client, with how many gigs they have."""
 
     client: ClientRecord

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.crafts.registry import CRAFTS, get_craft
 from gigctl.model import CheckSpec, Gig
@@ -11,8 +12,7 @@ from gigctl.model import CheckSpec, Gig
 __all__ = ["CraftSheet", "find", "list_all"]
 
 
-@dataclass(frozen=True, slots=True)
-class CraftSheet:
+class CraftSheet(Struct, frozen=True):
     """`needs` are options that a gig must have; `checks` are run on every draft."""
 
     name: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.registry import get_craft
 from gigctl.errors import LedgerError, UsageError, WaitsForHuman
@@ -29,8 +31,7 @@ __all__ = ["Delivered", "Form", "Options", "deliver"]
 Form = Literal["files", "patches", "branch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to deliver. `output` None is a folder `REF.delivery` here, a table's name (`.csv`) a batch's file; `form`
     None the craft's own (code of a repository: patches); `languages` none: all; `branch` the name of one, `gigctl/REF`
     where it is empty."""

@@ -10,8 +10,9 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from gigctl.agents.base import AgentError
 from gigctl.crafts.base import MalformedAnswer
@@ -52,8 +53,7 @@ ROOM_SECONDS = 0.1
 """How long who found no room under a cap waits before looking again: calls in flight may leave some."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """A task that was made in this transaction, and how its agents and checks see it."""
 
     situation: Situation

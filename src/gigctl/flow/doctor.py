@@ -10,9 +10,10 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from gigctl.config import load_agents, load_settings
 from gigctl.errors import GigctlError
@@ -37,8 +38,7 @@ _OLDEST_SSH = (8, 1)
 """The first with `ssh-keygen -Y sign`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """`limited`: something cannot be done without it; `missing`: nothing can. `hint` is how to mend it."""
 
     name: str

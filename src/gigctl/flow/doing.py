@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.base import BadSource, Craft
 from gigctl.crafts.registry import get_craft
@@ -32,8 +34,7 @@ SCRATCH = 0
 """The number of the gig that `do` keeps its drafts in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came of it: the answer's bytes (None where there is none), the tasks in their order, as they ended."""
 
     answer: bytes | None

@@ -8,9 +8,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from gigctl.errors import GigctlError, UsageError
 from gigctl.flow.desk import Desk
@@ -52,8 +53,7 @@ def edit_from(
     return add_edit(desk, task, content)
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """What a person sees beside the text: `render` makes it of a task's sheet, `tell` takes it, and warnings, where it
     can't stand below the text itself."""
 
@@ -130,8 +130,7 @@ def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
         return task, revisions.get_content(tx, revisions.get_revision(tx, task, target.revision).id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """The files to open, and what was laid out where there is one text with things below it."""
 
     files: tuple[Path, ...]

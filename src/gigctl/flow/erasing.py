@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import TemporaryError
 from gigctl.flow.desk import Desk
@@ -21,8 +22,7 @@ _ELSEWHERE = "elsewhere"
 """In the folder of backups: the paths of those that were made outside of it, a line each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """What was removed, and the backups that still hold its material: `files` are theirs, the trees beside included."""
 
     ref: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.flow.steps import AttemptFact, RoundFacts, SlotFacts, VerdictFact
 from gigctl.ledger import attempts, revisions, rounds, tasks
@@ -13,8 +13,7 @@ from gigctl.records import AttemptRecord, RoundRecord, TaskRecord
 __all__ = ["Situation", "fresh_situation", "load_situation", "with_draft"]
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """A task with its open round, as rows and as facts. `leased`: its slots are this run's already, in the transaction
     in which it was made."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gigctl.checks.registry import load_spec
 from gigctl.errors import UsageError
@@ -25,8 +27,7 @@ _TASK_TEXTS = {"name": "name", "craft": "craft", "brief": "brief"}
 _TASK_LISTS = {"source": "sources", "to": "targets", "after": "after"}
 
 
-@dataclass(frozen=True, slots=True)
-class TaskWish:
+class TaskWish(Struct, frozen=True):
     """One `[[task]]`: `after` and `sources` may name tasks of the same file."""
 
     name: str = ""
@@ -37,8 +38,7 @@ class TaskWish:
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """Values as written; empty where nothing was said. `folder` is what relative paths start from."""
 
     client: str = ""
@@ -65,7 +65,7 @@ class Wish:
 
 def merged(file: Wish, options: Wish) -> Wish:
     """Options win over the file, name by name; checks and craft options are added, a name of both is the option's."""
-    said = {f.name: getattr(options, f.name) for f in fields(options) if getattr(options, f.name)}
+    said = {name: value for name in options.__struct_fields__ if (value := getattr(options, name))}
     for name in ("folder", "origin", "overridden", "problems"):
         said.pop(name, None)
     said["overridden"] = frozenset(said)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.checks.registry import load_option
 from gigctl.crafts.base import BadSource
@@ -40,8 +42,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class GigSheet:
+class GigSheet(Struct, frozen=True):
     """A gig with its tasks counted."""
 
     gig: GigRecord
@@ -49,8 +50,7 @@ class GigSheet:
     outdated: int = 0  # tasks that were drafted to what `edit` has just changed
 
 
-@dataclass(frozen=True, slots=True)
-class GigPage:
+class GigPage(Struct, frozen=True):
     """A gig whole. `waits` are, by task id, the references of what a task waits for."""
 
     gig: GigRecord
@@ -60,8 +60,7 @@ class GigPage:
     waits: Mapping[int, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class GigChanges:
+class GigChanges(Struct, frozen=True):
     """Options of `edit` as they were written; None where nothing was said, empty to take away."""
 
     title: str | None = None

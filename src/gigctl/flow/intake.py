@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.config import load_settings
 from gigctl.crafts.base import BadSource, Craft
@@ -47,8 +49,7 @@ LARGEST_SOURCE = 256 * 1024 * 1024
 """Bytes: SQLite keeps a blob of up to 1 GB, and a text of this size is no single gig any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """A new gig, how many tasks it has, what no task was made of, by file, and the files that gave no task at all."""
 
     gig: GigRecord
@@ -57,8 +58,7 @@ class Added:
     idle: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     """The tasks that one source (or brief) was split into, waiting to be written."""
 
     name: str

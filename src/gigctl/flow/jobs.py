@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gigctl.checks.registry import load_option
 from gigctl.crafts.base import BadSource, Craft
@@ -35,8 +37,7 @@ class BadJob(Exception):
     """Why a row is no job: what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the command line says of every row. `folder` is where the rows' files are, `store` our git store."""
 
     craft: str = ""
@@ -50,8 +51,7 @@ class Asked:
     store: Path = field(default_factory=Path)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A task to be: `id` as the row has it (or its hash), `line` where it stands."""
 
     id: str

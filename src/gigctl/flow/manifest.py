@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from gigctl.model import EXECUTABLE, REGULAR, quote_path, unquote_path
 from gigctl.system.files import why_unsafe
@@ -43,8 +44,7 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveredFile:
+class DeliveredFile(Struct, frozen=True):
     """`mode` is git's: 100644, or 100755 for what can be run."""
 
     path: str
@@ -53,8 +53,7 @@ class DeliveredFile:
     mode: str = REGULAR
 
 
-@dataclass(frozen=True, slots=True)
-class SeenCheck:
+class SeenCheck(Struct, frozen=True):
     """A check as it stood when the human signed."""
 
     name: str
@@ -64,8 +63,7 @@ class SeenCheck:
     unsandboxed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signoff:
+class Signoff(Struct, frozen=True):
     """`signature` (with `signer`, the key's fingerprint) where it was signed with a key, else both are empty."""
 
     task: str
@@ -80,8 +78,7 @@ class Signoff:
     signature: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DraftedBy:
+class DraftedBy(Struct, frozen=True):
     """Who drafted what a human signed: tasks by agent and model; both empty where no agent had a part in it."""
 
     agent: str
@@ -90,14 +87,12 @@ class DraftedBy:
     edited: tuple[str, ...] = ()  # of these, those that a human changed before signing
 
 
-@dataclass(frozen=True, slots=True)
-class AIUse:
+class AIUse(Struct, frozen=True):
     statement: str
     drafts: tuple[DraftedBy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """A delivery. `sources` and `files` are sorted; `missing` are the gig's tasks that are no part of it."""
 
     ledger: str

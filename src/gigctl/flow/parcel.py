@@ -6,8 +6,10 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.errors import ConfigError, UsageError, WaitsForHuman
 from gigctl.flow import signers
@@ -37,8 +39,7 @@ from gigctl.system.git import Store, add_branch
 __all__ = ["Delivered", "Parcel", "listed", "write_file", "write_parcel"]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """`sha256` is the manifest's; `found` where the files were written before and only the record was missing.
 
     Of a batch's file: `beside` is its manifest's path, `gone` are the signed tasks whose rows the file has no more.
@@ -53,8 +54,7 @@ class Delivered:
     gone: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """A delivery that is ready to be written."""
 
     gig: GigRecord

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.agents.base import Agent
 from gigctl.agents.registry import open_agent
@@ -26,8 +28,7 @@ DRAFT_BYTES = 4
 """Bytes of a token of a draft that goes along with a repair, about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A task that a run will work on, by which agents in turn (side by side where all drafts are wanted). `seen` is the
     id of the round that was open when it was planned."""
 

@@ -10,9 +10,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from msgspec import Struct
 
 from gigctl.ledger.store import Ledger, Tx
 
@@ -41,8 +42,7 @@ _Change = tuple[Callable[[Tx], object], asyncio.Future[object]]
 _End = tuple[object, Exception | None]
 
 
-@dataclass(slots=True)
-class _Landing:
+class _Landing(Struct):
     """A group on its way to the disk."""
 
     future: Future[None]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.registry import get_craft
 from gigctl.flow.assembly import assemble, check_paths
@@ -23,8 +25,7 @@ from gigctl.system.git import Store, diff_trees
 __all__ = ["Previewed", "preview"]
 
 
-@dataclass(frozen=True, slots=True)
-class Previewed:
+class Previewed(Struct, frozen=True):
     """`undrafted` are those of the unsigned tasks in whose place the source stands, of `total`."""
 
     path: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.errors import AgentFailed, GateError, TemporaryError, WaitsForHuman
 from gigctl.flow.facts import Situation
@@ -15,8 +15,7 @@ from gigctl.records import TaskRecord, TaskState
 __all__ = ["Made", "Rested", "codes_of", "find_reason", "put_to_rest", "write_rest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A draft as it came: `number` is its revision's, `cost` in picodollars."""
 
     content: Content
@@ -28,8 +27,7 @@ class Made:
     cached: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rested:
+class Rested(Struct, frozen=True):
     """A task on which a run has nothing more to do: what it waits for, and what a person should know of it. `made` is
     the draft that this run made of it, where its first call brought one that needs nothing more."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from gigctl.errors import AgentFailed, GateError, TemporaryError
 from gigctl.flow.resting import Rested
@@ -23,8 +24,7 @@ _CODES: dict[str, frozenset[int]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """`cost` is what this run spent on the row, in picodollars; `seconds` how long its calls took; `revision` a
     reference. `line` and `cells` are the input's. `cached`: no call was paid for it in this run."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.errors import GateError, UsageError, WaitsForHuman
 from gigctl.flow import checking
@@ -37,8 +38,7 @@ __all__ = [
 # --- sign ---
 
 
-@dataclass(frozen=True, slots=True)
-class SheetItem:
+class SheetItem(Struct, frozen=True):
     """One task on a sheet to be signed: what would be signed and what is known of it."""
 
     task: TaskRecord
@@ -54,8 +54,7 @@ class SheetItem:
         return tuple(verdict for verdict in self.revision.verdicts if verdict.gates)
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """What a signature would cover. `whole` is True where every revision was named, which decides by itself."""
 
     items: tuple[SheetItem, ...]

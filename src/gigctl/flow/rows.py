@@ -11,10 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 
@@ -31,8 +32,7 @@ _EXCEL = re.compile(r'sep=([^\r\n"]?)\r?\n')
 """The line that Excel writes, and wants, before the header of a CSV in a country of decimal commas."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """`line` counts from 1 and is where the row begins; `values` are texts by column, or (JSON) whatever stood there.
 
     `cells` are a CSV's, to be written out again as they came, `text` a line of JSON as it came.
@@ -44,8 +44,7 @@ class Row:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(Struct, frozen=True):
     """A row that can't be read, and what was expected of it."""
 
     line: int
@@ -53,8 +52,7 @@ class BadRow:
     cells: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What a file says before its first row. `columns` are a CSV's, empty for JSON lines; `twice` those of its names
     that stand there more than once. How it was written, so that what goes back can be read where it came from:
     `newline`, `quoted` (all names are), `sep` (Excel's line before the header), `marked` (UTF-8 must be told by a byte
@@ -70,8 +68,7 @@ class Head:
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """What a file says of itself, and its rows, to be read once."""
 
     head: Head

@@ -6,8 +6,9 @@ import asyncio
 import gc
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from gigctl.errors import (
     AgentFailed,
@@ -42,8 +43,7 @@ __all__ = ["Plan", "RunResult", "carry_out", "plan_run", "resolve_default", "wit
 STATES = ("ready", "failed", "review", "blocked")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`left` counts, by reason, the tasks that were named and have nothing to be done; `at_most` is in picodollars,
     None where a price is unknown; `overspent` are agents that cost more than they could, and when."""
 
@@ -58,8 +58,7 @@ class Plan:
         return list(dict.fromkeys(planned.task.gig for planned in self.tasks))
 
 
-@dataclass
-class RunResult:
+class RunResult(Struct):
     """What a run came to: counts, the tasks that want a person (the first of them), and the exit codes met."""
 
     run: int

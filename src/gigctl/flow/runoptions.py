@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.flow.pool import GRACE_SECONDS
 
 __all__ = ["RunOptions", "Waits"]
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """How long a run waits for what, in seconds."""
 
     pause: float = 1.0
@@ -23,8 +22,7 @@ class Waits:
     grace: float = GRACE_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """What `run` was asked for beside which tasks. Money is in picodollars."""
 
     agents: tuple[str, ...] | None = None

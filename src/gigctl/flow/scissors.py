@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 __all__ = ["Laid", "find_text", "lay_out", "without_added_end"]
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
+class Laid(Struct, frozen=True):
     """What an editor is given: `data`, the `line` below which all is ignored, and the `draft` and what stands `below`
     as they were."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError, WaitsForHuman
 from gigctl.flow.assembly import languages_of
@@ -19,8 +20,7 @@ NAMED = 5
 """How many references a refusal names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What the references mean of one gig: `chosen` are the tasks to be delivered, `every` all that it has."""
 
     gig: GigRecord

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.base import BadSource
 from gigctl.crafts.registry import get_craft
@@ -22,8 +24,7 @@ _SUBJECT = 72
 _NOBODY = Person("gigctl", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """Steps on the commit `base`, whose tree is `base_tree`; they lead to `tree`."""
 
     base: str

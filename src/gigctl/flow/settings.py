@@ -6,9 +6,11 @@ import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.config import Settings, load_settings, setting_names, settings_from
 from gigctl.errors import ConfigError, UsageError
@@ -23,8 +25,7 @@ _TEMPLATE = "# gigctl's settings; `gigctl config show` tells them all.\n"
 _PLAIN_VALUE = re.compile(r"true|false|0|[1-9][0-9]{0,17}")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting as it is now: `value` as text, None where unset."""
 
     name: str

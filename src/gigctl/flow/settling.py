@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.agents.base import AgentError
 from gigctl.flow.current import settle_current
@@ -34,8 +34,7 @@ def settle_failure(
     return attempts.settle_attempt(tx, attempt, tasks.owner_of(task), end)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The draft's revision (its id and number), None where there is none; the cost in picodollars, None where it is
     unknown; and how the task stood before, where it had no revision and has this one now."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
@@ -39,8 +39,7 @@ def find_reasons(desk: Desk, sheet: TaskSheet) -> tuple[str, ...]:
     return next((item.reasons for item in queue if item.id == sheet.task.id), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """What a call sent, each part under its role. `n` counts the calls from 1; `led_to` is the revision that came
     of it or was edited from it, None where it is only the last call."""
 
@@ -73,8 +72,7 @@ def _made_by(sheet: TaskSheet) -> int | None:
     return revision.attempt_id if revision else None
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """Two contents to be compared, with the names they go by. `prose` is True for a text whose words matter."""
 
     old: Content

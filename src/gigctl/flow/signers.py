@@ -10,8 +10,9 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import ConfigError, UsageError
 from gigctl.system import proc
@@ -34,8 +35,7 @@ class BadSignature(Exception):
     """Not a signature of these bytes by somebody who may sign; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Struct, frozen=True):
     """Who signed: `principal` by the file of signers (empty where none was asked), and the key's fingerprint."""
 
     principal: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.errors import GateError, LedgerError
 from gigctl.flow.manifest import AIUse, DraftedBy, SeenCheck, Signoff
@@ -15,8 +16,7 @@ from gigctl.records import DecisionRecord, RevisionRecord, TaskRecord
 __all__ = ["Signed", "list_ai_use", "load_signed", "refuse_forged", "to_signoff"]
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """A task with the content that its signature binds."""
 
     task: TaskRecord

@@ -6,8 +6,9 @@ ledger stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from gigctl.records import TaskState
 
@@ -25,14 +26,12 @@ STOPPED = frozenset({"auth", "no_credit"})
 # --- what is known ---
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictFact:
+class VerdictFact(Struct, frozen=True):
     outcome: str
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFact:
+class AttemptFact(Struct, frozen=True):
     """One call in a slot. `outcome` is None while it is in flight; `revision` is the id of the draft that came of it.
 
     `asks` counts what it was a try of: 0 for the first draft, then one a repair. `verdicts` is None until assessed.
@@ -48,8 +47,7 @@ class AttemptFact:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SlotFacts:
+class SlotFacts(Struct, frozen=True):
     """`leased`: another run that lives works in it."""
 
     id: int
@@ -58,8 +56,7 @@ class SlotFacts:
     leased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RoundFacts:
+class RoundFacts(Struct, frozen=True):
     """`agents` is the chain of each slot; with `wanted` all, slot n has the nth alone."""
 
     agents: tuple[str, ...]
@@ -69,8 +66,7 @@ class RoundFacts:
     retry_unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
+class TaskFacts(Struct, frozen=True):
     """The task, and what this run can't do any more: call a `stopped` agent or one that is `held` back for longer than
     a run waits, or (`broke`) call anybody, since a cap is reached."""
 
@@ -83,8 +79,7 @@ class TaskFacts:
 # --- what is to be done ---
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """Ask `agent` in a slot. `mends` is the attempt whose draft or answer is to be mended, `tries` how often this ask
     was tried before in this run (for the pause)."""
 
@@ -95,28 +90,24 @@ class Attempt:
     again: bool = False  # the last try was this agent's too
 
 
-@dataclass(frozen=True, slots=True)
-class Assess:
+class Assess(Struct, frozen=True):
     slot: int
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """A person goes on from here."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing to do now: for another run, another task, or (`unknown`, `later`) until it is asked for again."""
 
     why: Literal["blocked", "leased", "unknown", "later", "stopped", "budget"]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     why: Literal["signed", "cancelled", "failed"]
 
 
@@ -155,8 +146,7 @@ def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:
     return (round_.agents[slot.n - 1],) if round_.wanted == "all" else round_.agents
 
 
-@dataclass(frozen=True, slots=True)
-class SlotEnd:
+class SlotEnd(Struct, frozen=True):
     """A slot in which nothing more is to be done now, and why."""
 
     why: Literal["passed", "drafted", "manual", "leased", "unknown", "later", "stopped", "failed"]

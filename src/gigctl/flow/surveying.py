@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gigctl.flow import policy
 from gigctl.flow.batch import BatchOptions, find_gig, plan_row
@@ -23,8 +24,7 @@ SHOWN = 20
 """Bad rows that are told."""
 
 
-@dataclass
-class Survey:
+class Survey(Struct):
     """Counts of rows. `at_most` is in picodollars, None where a price is unknown; `bad` are the first bad rows."""
 
     gig: str | None

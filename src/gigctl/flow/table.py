@@ -10,10 +10,12 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.checks import spreadsheet_formula
 from gigctl.crafts.registry import get_craft
@@ -36,8 +38,7 @@ MADE_SAFE = "'"
 """What goes before a text that a spreadsheet would run (OWASP, "CSV Injection")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The rows of the tasks that are wanted, in the order of the file; `gone` are signed tasks whose rows the file has
     no more."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.crafts.base import Craft
 from gigctl.crafts.registry import get_craft
@@ -23,8 +25,7 @@ from gigctl.values import parse_language
 __all__ = ["add", "remove"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Struct, frozen=True):
     """What is to be written: the gig, its new tasks by source, what they wait for and whose text they take."""
 
     gig: GigRecord

@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 from gigctl.flow import signers
@@ -31,16 +32,14 @@ from gigctl.system.proc import ProgramError
 __all__ = ["Problem", "Verification", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is not as it was written; `path` None where it is not of one file."""
 
     message: str
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """`signer` is who signed the manifest, with an empty principal where nobody was asked who may; `keyed` counts the
     sign-offs whose signatures were checked."""
 
@@ -81,8 +80,7 @@ def verify(path: Path, *, allowed: Path | None = None, sha256: str | None = None
     return Verification(str(path), manifest, seen, problems, signer, keyed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a delivery lies, and what its manifest and that one's signature are called there."""
 
     archive: Archive

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from gigctl.agents.base import Agent, AgentError, without_halves
 from gigctl.checks.base import context_sha256, fingerprint, verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.ledger import attempts, decisions, gigs, revisions, rewording, rounds, tasks
 from gigctl.ledger.store import Ledger, Tx
@@ -19,8 +19,7 @@ from gigctl.records import (
 __all__ = ["TaskSheet", "load_request", "load_sheet", "load_sheet_by_id"]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSheet:
+class TaskSheet(Struct, frozen=True):
     """`shown` is the revision that was asked for, or the current one; `content` and `parent` are its and what it came
     from (for an agent's first draft the input)."""
 

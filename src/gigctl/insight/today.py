@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 from gigctl.insight.queue import QueueItem, list_queue
 from gigctl.ledger import gigs, money
@@ -16,8 +17,7 @@ __all__ = ["Today", "load_today"]
 SOON = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
+class Today(Struct, frozen=True):
     """`spent` are picodollars of this month; `open_prices` minor units by currency of the open gigs. Those that were
     delivered as a whole, as they are signed now, are `delivered` and neither due nor counted as open."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from gigctl.ledger import blobs
 from gigctl.ledger.blobs import Owner
@@ -19,8 +20,7 @@ from gigctl.model import Part, Request, Usage
 from gigctl.records import AttemptRecord, TaskRecord
 
 
-@dataclass(frozen=True, slots=True)
-class NoRoom:
+class NoRoom(Struct, frozen=True):
     """Why money can't be reserved. `wait`: the cap is only full of reservations in flight."""
 
     cap: Literal["run", "task", "gig"]
@@ -29,8 +29,7 @@ class NoRoom:
     wait: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """How a call ended. `cost` None with outcome `unknown`: whether it was paid is not known."""
 
     outcome: str
@@ -194,8 +193,7 @@ def mark_unknown(tx: Tx, run: int) -> None:
         record_event(tx, "attempt settled", attempt=row["id"], outcome="unknown", cost=None)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """An answer that was paid for before, and the attempt that it was."""
 
     attempt: int

@@ -6,8 +6,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import LedgerError, TemporaryError, UsageError
 from gigctl.ledger import store
@@ -21,8 +22,7 @@ LOCK_SECONDS = 5.0
 """How long a restore waits until nobody has the ledger open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """`kept` is where the ledger that was there before is now (None: there was none)."""
 
     path: Path

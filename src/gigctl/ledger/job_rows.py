@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.errors import LedgerError
 from gigctl.ledger import blobs
@@ -20,8 +21,7 @@ from gigctl.ledger.store import Tx
 __all__ = ["JobRow", "Page", "RowsFile", "check_rows", "list_row_tasks", "list_rows", "lose_row", "mark_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class RowsFile:
+class RowsFile(Struct, frozen=True):
     """A file of rows as it is read: `key` is the hash of its path, `head` the JSON of what it says before the first
     row."""
 
@@ -78,8 +78,7 @@ def list_row_tasks(tx: Tx, gig: int) -> frozenset[int]:
     return frozenset(row["task"] for row in tx.rows("SELECT task FROM job WHERE gig = ?", gig))
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(Struct, frozen=True):
     """A task's row: `said` are a CSV's cells, or a line of JSON; `head` is the JSON of its file's.
 
     `said` is None where no batch has read it since the ledger keeps rows, `line` where the row is gone from its file.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gigctl.ledger.blobs import sha256_of
 from gigctl.ledger.job_rows import Page
@@ -11,8 +11,7 @@ from gigctl.ledger.store import Tx
 __all__ = ["Job", "Place", "add_batch", "add_job", "find_batch", "find_job", "job_key", "list_unseen", "see_job"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """The task of a row, the run that last read the row, and the mark of what it said then."""
 
     task: int
@@ -44,8 +43,7 @@ def find_job(tx: Tx, gig: int, key: str) -> Job | None:
     return None if row is None else Job(*row)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in its file a row stands, and where what it says is kept."""
 
     line: int

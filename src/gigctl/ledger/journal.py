@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.ledger.store import Tx
 
@@ -15,8 +16,7 @@ FORMAT = 1
 `at`, `kind`, `data`. `hash` is the SHA-256 of `body`, in hex."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     id: int
     at: str
     kind: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from gigctl.ledger import blobs
 from gigctl.ledger.journal import record_event

@@ -11,12 +11,13 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.errors import LedgerError, TemporaryError
 from gigctl.ledger.refusals import as_ledger_errors
@@ -38,8 +39,7 @@ def load_migrations() -> Migrations:
     return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """With what a ledger is opened: the forms that are known, and how many seconds it waits for whom."""
 
     migrations: Callable[[], Migrations] = load_migrations

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from gigctl.ledger.blobs import check_blobs, sha256_of
 from gigctl.ledger.decisions import check_decisions
@@ -31,8 +32,7 @@ def check_ledger(ledger: Ledger) -> list[str]:
         return [*kept, *found, *_check_sums(tx)]
 
 
-@dataclass
-class _Told:
+class _Told(Struct):
     """What the journal says of each row, the last word of several."""
 
     revisions: dict[tuple[int, int], tuple[str, str, str]] = field(default_factory=dict)  # input, hash, made by

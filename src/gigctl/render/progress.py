@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
 
 from gigctl.render.display import cell_width, fit
 from gigctl.render.figures import json_usd, render_seconds, render_size, render_usd
@@ -22,8 +23,7 @@ _JSON_PAUSE = 1.0
 _BAR = 25
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """Counts of tasks. `cost` is in picodollars, None where unknown; `p50` and `p95` are seconds that a call takes."""
 
     total: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.render.display import cell_width, display_line, fit
 from gigctl.render.terminal import Terminal
@@ -12,8 +13,7 @@ from gigctl.render.terminal import Terminal
 __all__ = ["Column", "render_lines", "render_table"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: `text` makes an item's cell. `right` aligns figures.
 
     On a narrow terminal `flexible` ones give up width first, down to `least`; where that is not enough, columns go

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from msgspec import Struct
 
 from gigctl.errors import Interrupted, UsageError
 from gigctl.render.display import cell_width
@@ -27,8 +28,7 @@ _STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """What a stream is.
 
     `width` is in columns, `height` in lines (0: unknown); `in_ci` where a job's runner reads lines for commands of

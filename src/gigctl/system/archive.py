@@ -15,9 +15,10 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 from gigctl.system.files import why_unsafe
@@ -34,8 +35,7 @@ class NotReadable(Exception):
     """A file that can't be read as it should; the message says why, in half a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """One entry. `odd` says, in half a sentence, why it is none that a delivery has; None for a plain file."""
 
     executable: bool = False

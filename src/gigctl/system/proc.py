@@ -11,8 +11,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from gigctl.errors import ConfigError
 
@@ -33,8 +34,7 @@ class ProgramError(ConfigError):
     """A program that can't be started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """What a program did. `code` is negative where a signal ended it; `truncated` where it wrote past the limit;
     `stopped` is why a watch ended it, in words."""
 
@@ -56,8 +56,7 @@ class Finished:
         return self.stdout.decode("utf-8", "surrogateescape")
 
 
-@dataclass(slots=True)
-class _Capture:
+class _Capture(Struct):
     """Both streams, each kept up to the limit."""
 
     limit: int

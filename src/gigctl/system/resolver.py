@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from gigctl.system.proc import ProgramError
 
@@ -37,8 +38,7 @@ _HOPS = 16
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Visible:
+class Visible(Struct, frozen=True):
     """`shown` are paths to bind read-only at their own place; `dependencies` are relative to the tree's root, and
     come with the folder that they really are; `search_path` and `variables` are for the environment."""
 

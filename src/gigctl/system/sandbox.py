@@ -15,8 +15,9 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.system import cgroup, proc
 from gigctl.system.resolver import Visible, resolve
@@ -32,8 +33,7 @@ _UNSAFE = "or run it unprotected with --unsafe-no-sandbox"
 _COPY = 'cp -pPR "$0/." . || { echo "the tree does not fit into the sandbox" >&2; exit 125; }; exec "$@"'
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(Struct, frozen=True):
     """One that was tried and works."""
 
     bwrap: str
@@ -41,8 +41,7 @@ class Sandbox:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Why there is none, and how to get it."""
 
     reason: str

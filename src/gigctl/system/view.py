@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from gigctl.errors import PolicyError
 from gigctl.system.resolver import SYSTEM, Visible
@@ -27,8 +28,7 @@ _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\npro
 _HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What a program may see and use.
 
     `tree`: `scratch` is a copy in memory that is gone afterwards, `write` lets it change the tree itself, `read` lets
@@ -51,8 +51,7 @@ class Policy:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
+class _Mount(Struct, frozen=True):
     where: Path
     words: tuple[str, ...]
     source: Path | None = None

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gigctl.agents.base import AgentError
 from gigctl.agents.litellm_bridge import LiteLLMAgent, translate

@@ -6,10 +6,10 @@ import asyncio
 import json
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from gigctl.agents.local_server import Address, Shape, choose_shape, ensure_server, find_server, stop_servers
 from gigctl.errors import ConfigError

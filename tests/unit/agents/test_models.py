@@ -11,11 +11,11 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gigctl.agents import models
 from gigctl.agents.models import Model, ModelFile, add_model, find_model, list_models, pull

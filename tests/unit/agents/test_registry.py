@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 import pytest
+from msgspec.structs import replace
 
 from gigctl.agents.registry import agent_version_hash, open_agent
 from gigctl.errors import ConfigError
@@ -31,7 +30,7 @@ OTHER = {
 
 
 def test_every_field_is_on_one_side() -> None:
-    assert {each.name for each in fields(AgentEntry)} == SHAPING.keys() | OTHER.keys()
+    assert set(AgentEntry.__struct_fields__) == SHAPING.keys() | OTHER.keys()
 
 
 @pytest.mark.parametrize("name", SHAPING)

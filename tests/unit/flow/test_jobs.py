@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gigctl.errors import UsageError
 from gigctl.flow.jobs import LARGEST_FILE, Asked, BadJob, Job, check_columns, load_asked, make_job

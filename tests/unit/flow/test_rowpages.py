@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gigctl.flow.rowpages import PAGE_ROWS, PAGE_SIZE, RowPages, head_text, load_head
 from gigctl.flow.rows import BadRow, Head, Row

@@ -8,10 +8,10 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gigctl.errors import ConfigError, UsageError
 from gigctl.flow import signers

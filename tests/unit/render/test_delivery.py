@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from gigctl.flow.manifest import DeliveredFile, Manifest, Signoff
 from gigctl.flow.parcel import Delivered

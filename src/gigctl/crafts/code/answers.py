@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gigctl.crafts.base import MalformedAnswer
 
 __all__ = ["Block", "WholeFile", "parse_answer"]
 
 
-@dataclass(frozen=True, slots=True)
-class WholeFile:
+class WholeFile(Struct, frozen=True):
     """A file's new content, lines without their ends.
 
     `titled`: the first line names the path in a comment. `guessed`: the answer names no path at all.
@@ -27,8 +27,7 @@ class WholeFile:
     guessed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Lines to find in a file, and the lines to put in their place; `number` counts from 1 in the answer."""
 
     path: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from gigctl.crafts.base import MalformedAnswer
 from gigctl.crafts.code.answers import Block, WholeFile
@@ -30,8 +31,7 @@ _ELISION = re.compile(
 """A comment in a line's place, such as `# ... rest of the code unchanged`, where a model was too lazy to write on."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(Struct, frozen=True):
     """A file as lines without their ends, with each line's own end; the last one's is empty where the file has none."""
 
     lines: tuple[str, ...]

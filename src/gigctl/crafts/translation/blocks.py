@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gigctl.crafts.base import BadSource
 from gigctl.model import LeftAlone, Source
@@ -31,8 +32,7 @@ MOST_BLOCK_BYTES = 64 * 1024
 whole; and the parsers' time grows with the square of a block that is all brackets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """What one task translates.
 
     `start` and `end` are byte offsets in the file. `text` has its lines without what stands before them there; what
@@ -57,16 +57,14 @@ class Block:
     raw: str = ""  # of a front-matter value: as it stands in the file, where that is not the text
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a file holds: the blocks to translate, and what is left alone."""
 
     blocks: tuple[Block, ...]
     left_alone: tuple[LeftAlone, ...]
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(Struct):
     """A file's lines without their ends. Columns count characters, offsets count bytes."""
 
     lines: list[str]

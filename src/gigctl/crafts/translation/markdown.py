@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from gigctl.crafts.translation.blocks import DELIMITER, SPACES, Block, Found, Kind, Lines, sorted_by_line
 from gigctl.crafts.translation.dialect import block_tokens, inline_tokens
@@ -55,8 +56,7 @@ block (80 kB of `[` take 14 s), so what is full of them is judged by its look: i
 _OPENING = "[&<"
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """One walk over a file's tokens."""
 
     lines: Lines

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from gigctl.crafts.base import BadSource
 
@@ -26,8 +27,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _FILE = re.compile(r"(?:[\w@+ \-][\w@+. \-]*/)*[\w@+ \-][\w@+. \-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a text must be. Lengths count characters, or words where `unit` says so; 0 and None are no limit."""
 
     least: int = 0

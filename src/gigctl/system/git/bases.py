@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 from gigctl.system.git.process import FAR_SIDE, GitError
@@ -14,8 +15,7 @@ __all__ = ["Base", "add_base", "find_repository"]
 _FETCH_TIMEOUT = 1800.0
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """Where a gig starts: `prefix` is the folder within the tree that was pointed at (`""`, or `sub/folder/`)."""
 
     commit: str

@@ -12,8 +12,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from gigctl.errors import UsageError
 from gigctl.model import EXECUTABLE, LINK, REGULAR, SUBMODULE, Change, Content
@@ -32,16 +33,14 @@ MOST_HISTORY = 1000
 """Commits that a check finds: what it asks for is the last tag, or who wrote a line, and each check copies them."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """What is in a folder and not in its content, and why, in half a sentence."""
 
     path: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """What was found. What `.gitignore` names is left out without a word."""
 
     content: Content
@@ -119,8 +118,7 @@ def add_folder(store: Store, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
     return store.add_tree(found.content.changes), found.left_out
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """One walk over a folder, a level of folders after another, so that git is asked once a level what is ignored.
 
     It is asked in `shadow`, which gets the folder's `.gitignore` files and the folders' names, nothing else.

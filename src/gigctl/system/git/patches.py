@@ -9,8 +9,9 @@ from __future__ import annotations
 import quopri
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.system.git.person import Person
 from gigctl.system.git.process import GitError
@@ -26,8 +27,7 @@ class PatchError(GitError):
     """A series that does not give what it should: it must not be delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One commit of a series: the tree it leads to, why, and whose it is (`seconds` since the epoch)."""
 
     tree: str
@@ -37,8 +37,7 @@ class Step:
     offset: str = "+0000"
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """One file of a series: `name` is a plain file name that sorts in the order of the series."""
 
     name: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import ConfigError, TemporaryError
 from gigctl.system import proc
@@ -72,8 +73,7 @@ class GitError(ConfigError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Struct, frozen=True):
     """Git as we start it. `home` is a folder of ours that holds `config` and is HOME to it."""
 
     home: Path

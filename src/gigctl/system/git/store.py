@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gigctl.errors import UsageError
 from gigctl.model import REGULAR, SUBMODULE, Change, Content
@@ -30,8 +31,7 @@ _BATCH = 64 * 1024 * 1024
 _NO_BLOB = "0" * 40
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file of a tree: `size` in bytes, 0 for a submodule, whose `id` is a commit's."""
 
     path: str
@@ -40,8 +40,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """What a commit says of itself. `seconds` since the epoch, as its committer wrote them."""
 
     id: str
@@ -51,8 +50,7 @@ class Commit:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """A staging area of its own, so that many can be at work at once."""
 
     store: Store
@@ -70,8 +68,7 @@ class Index:
         return self.run("write-tree").text.strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """The repository at `path`, with a folder `gigctl` of ours in it."""
 
     path: Path
