@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from gigctl.ledger.store import Tx
@@ -30,14 +31,16 @@ def record_event(tx: Tx, what: str, /, **data: Any) -> int:
     if not tx.head:
         tx.head = tx.value("SELECT hash FROM event ORDER BY id DESC LIMIT 1") or genesis(tx.ledger_id)
         tx.last_event = tx.value("SELECT seq FROM sqlite_sequence WHERE name = 'event'") or 0
-    body = f'{{"at":"{tx.now}","data":{_ENCODE(data)},"kind":"{what}","prev":"{tx.head}"}}'.encode()
+    body = b'{"at":"%s","data":%s,"kind":"%s","prev":"%s"}' % (
+        tx.now.encode(), _ENCODE(data), what.encode(), tx.head.encode()
+    )  # fmt: skip
     tx.head = hashlib.sha256(body).hexdigest()
     tx.events.append((FORMAT, body, tx.head))
     tx.last_event += 1
     return tx.last_event
 
 
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
 
 
 def genesis(ledger_id: str) -> str:
