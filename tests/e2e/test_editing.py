@@ -99,6 +99,12 @@ def test_an_editor_that_fails_records_nothing_and_loses_nothing(home: Path, draf
     assert Path(kept[1]).read_text() == "The price is 12.\n"
 
 
+def test_an_editor_that_fails_at_once_leaves_nothing_behind(home: Path, draft: str) -> None:
+    ran = edit(home, draft, f'echo "$1" > "{home}/where"\nexit 1')
+    assert (ran.code, "what you wrote" in ran.out) == (2, False)
+    assert not Path((home / "where").read_text().strip()).parent.exists()
+
+
 def test_closing_the_editor_makes_no_draft_of_the_source(home: Path) -> None:
     (home / "b.txt").write_text(SOURCE)
     run_gigctl("gig", "add", "--source", home / "b.txt", "--from", "fr", "--to", "en", home=home, code=0)

@@ -81,7 +81,7 @@ def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Be
         _refuse_empty(desk, task, content)
         revision = add_edit(desk, task, content, seconds=seconds)
     except GigctlError as error:
-        if isinstance(error, (ProgramError, Unchanged)):
+        if isinstance(error, (ProgramError, Unchanged)) or page.is_untouched:
             _remove(folder)
         else:
             error.hint = "; ".join(filter(None, (_kept(page, folder, task.ref), error.hint)))
@@ -131,10 +131,16 @@ def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
 
 
 class _Page(Struct, frozen=True):
-    """The files to open, and what was laid out where there is one text with things below it."""
+    """The files to open, the one text's bytes, and what was laid out where it has things below it."""
 
     files: tuple[Path, ...]
+    data: bytes | None = None
     laid: Laid | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether a text's file is as it was laid out: there is nothing to keep."""
+        return self.data is not None and self.files[0].exists() and self.files[0].read_bytes() == self.data
 
 
 def _lay_out(desk: Desk, old: Content, folder: Path, task: TaskRecord, aside: str) -> _Page:
@@ -144,8 +150,9 @@ def _lay_out(desk: Desk, old: Content, folder: Path, task: TaskRecord, aside: st
         file = folder / f"{task.ref}{ending or '.txt'}"
         draft = old.changes[0].data or b""
         laid = lay_out(draft, aside, task.ref) if aside else None
-        file.write_bytes(laid.data if laid else draft)
-        return _Page((file,), laid)
+        data = laid.data if laid else draft
+        file.write_bytes(data)
+        return _Page((file,), data, laid)
     tree = folder / "tree"
     tree.mkdir()
     store = Store.open(desk.store)
