@@ -12,6 +12,7 @@ clients.py), which want uvloop, httptools and aiohttp.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -27,6 +28,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve()
 BENCH = HERE.parents[2] / "shared" / "bench"
+THRESHOLD = (100_000, 50, 100)
+"""How often the collector looks: as cli.py says it for every command."""
 SUBTASK = "summarise the paragraph and list what a reviewer must check. " * 16
 AGENT = '[bench]\nkind = "openai"\nmodel = "local"\napi-base = "{url}/v1"\nlocal = true\n'
 
@@ -53,6 +56,7 @@ def measure_inside(home: Path, jobs: Path, at_once: int) -> dict[str, Any]:
     from gigctl.flow.runoptions import RunOptions
     from gigctl.render.batch import json_line
 
+    gc.set_threshold(*THRESHOLD)
     with open_desk({**os.environ, "GIGCTL_HOME": str(home)}) as desk, jobs.open("rb", buffering=0) as file:
         options, run = BatchOptions(path=jobs), RunOptions(agents=("bench",), jobs=at_once)
         rows = read_rows(lambda: file.read(1 << 16), jobs.name, size=jobs.stat().st_size)
