@@ -20,7 +20,7 @@ from gigctl.ledger.store import Ledger, Tx
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["AHEAD", "GRACE_SECONDS", "Ahead", "Outlet", "Pool", "Writer"]
+__all__ = ["AHEAD", "FULL", "GRACE_SECONDS", "Ahead", "Outlet", "Pool", "Writer"]
 
 Job = TypeVar("Job")
 Item = TypeVar("Item")
@@ -35,6 +35,8 @@ GROUP_SECONDS = 0.01
 nobody."""
 SOON_SECONDS = 0.001
 """How long that one waits, for those that come with it."""
+FULL = 16
+"""Changes of one commit: so many wait for no others. A larger group would hold up what could be sent meanwhile."""
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -69,6 +71,8 @@ class Writer:
         carried out a second time."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, done))  # type: ignore[arg-type]
+        if len(self._waiting) == FULL:
+            self._drop_timer()
         self._set_timer()
         # Whoever waits for it may go away: what is being written is written all the same.
         return await done
@@ -76,8 +80,13 @@ class Writer:
     def _set_timer(self) -> None:
         if self._waiting and self._timer is None and self._landing is None:
             loop = asyncio.get_running_loop()
-            wait = max(SOON_SECONDS, self._last + GROUP_SECONDS - loop.time())
-            self._timer = loop.call_later(wait, self._write)
+            rest = max(SOON_SECONDS, self._last + GROUP_SECONDS - loop.time())
+            self._timer = loop.call_later(rest if len(self._waiting) < FULL else 0.0, self._write)
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
         """What waits is on disk when it returns."""
@@ -90,10 +99,8 @@ class Writer:
     def _write(self) -> None:
         """One transaction of what waits now. A savepoint a change costs a tenth of a batch's time, and a change that
         fails ends its run: so there is none until one fails, when all is undone and done again."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        group, self._waiting = self._waiting, deque()
+        self._drop_timer()
+        group = [self._waiting.popleft() for _ in range(min(FULL, len(self._waiting)))]
         if not group:
             return
         try:

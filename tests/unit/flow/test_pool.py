@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from gigctl.errors import DiskFull
-from gigctl.flow.pool import Pool, Writer
+from gigctl.flow import pool
+from gigctl.flow.pool import FULL, Pool, Writer
 from gigctl.ledger.store import Ledger, Tx, connect, open_ledger
 from gigctl.system import clock
 
@@ -100,6 +101,14 @@ def _orphan(tx: Tx) -> int:
     """A change that only the commit finds wrong."""
     tx.run("PRAGMA defer_foreign_keys=ON")
     return tx.insert("gig", client=99, number=1, state="open", craft="x", currency="EUR", created=tx.now)
+
+
+def test_a_crowd_is_written_in_groups_that_wait_for_nobody(
+    ledger: Ledger, commits: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "GROUP_SECONDS", 3600.0)  # so that whoever waited would hang
+    assert len(commit(ledger, *(_put(str(n)) for n in range(3 * FULL)))) == 3 * FULL
+    assert len(commits) == 3
 
 
 def test_nobody_is_told_that_it_is_kept_where_the_commit_failed(ledger: Ledger) -> None:
