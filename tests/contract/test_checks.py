@@ -134,7 +134,7 @@ def test_a_large_text_takes_linear_time(name: str, piece: str) -> None:
     text = piece * (300_000 // len(piece))
     began = time.process_time()
     run_check(name, text, OPTIONS.get(name), source=text[::-1], source_language="fr", target_language="en")
-    assert time.process_time() - began < 6  # quadratic would be minutes
+    assert time.process_time() - began < 20  # quadratic would be minutes
 
 
 @pytest.mark.no_cover  # it is timed
