@@ -74,6 +74,14 @@ def test_unsigned_is_seven(office: Office) -> None:
     assert f"next: gigctl sign {gig}" in ran.err
 
 
+def test_a_cancelled_task_alone_is_nothing_to_deliver(office: Office) -> None:
+    gig = office.signed_translation()
+    gigctl(office, "reopen", f"{gig}.1")
+    gigctl(office, "task", "remove", f"{gig}.1")
+    ran = gigctl(office, "deliver", f"{gig}.1", code=2)
+    assert (ran.out, "named that is not cancelled" in ran.err) == ("", True)
+
+
 def test_a_preview_says_what_is_still_the_source(office: Office) -> None:
     gig = office.translation()
     ran = gigctl(office, "preview", gig)

@@ -58,6 +58,12 @@ def test_as_it_was_delivered(tmp_path: Path) -> None:
     assert verify(tmp_path / "d", sha256=f" {seen.sha256.upper()}\n").ok
 
 
+@pytest.mark.parametrize("told", ["", "zz", "1" * 63, "1" * 65])
+def test_what_is_no_hash_proves_nothing(told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no hash: expected 64 hexadecimal digits"):
+        verify(write(tmp_path / "d"), sha256=told)
+
+
 def _append(path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"x")
