@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from gigctl.checks.base import verdict
@@ -17,10 +18,14 @@ VERSION = 1
 HELP = "no sentence or phrase comes again and again"
 NEEDS_TREE = False
 
-# Scripts without spaces: each character is a unit.
-_UNIT = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|[^\W_]+")
 _SENTENCE = re.compile(r"[^.!?。！？؟।\n]{20,}")
 _GRAM = 3
+
+
+@cache
+def _unit() -> re.Pattern[str]:
+    """A word, or a character of a script without spaces. Made when it is wanted: it takes 2 ms."""
+    return re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|[^\W_]+")
 
 
 def option(value: str) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _longest_loop(text: str) -> tuple[int, int, int]:
     if len(set(zip(words, words[1:], words[2:], strict=False))) >= len(words) - 2:
         return 0, 0, 0  # as most texts: nothing comes twice
     grams = zip(words, words[1:], words[2:], strict=False)
-    spans = [found.span() for found in _UNIT.finditer(text)]
+    spans = [found.span() for found in _unit().finditer(text)]
     last: dict[tuple[object, ...], int] = {}
     best, period, run = (0, 0, 0), 0, 0
     for index, gram in enumerate(grams):
@@ -81,7 +86,7 @@ def _words(text: str) -> Sequence[object]:
     """The units of a text, without case."""
     if text.isascii():  # the same words, without the expression
         return text.encode().translate(_LOWERED).split()
-    return [word.casefold() for word in _UNIT.findall(text)]
+    return [word.casefold() for word in _unit().findall(text)]
 
 
 def _commonest_sentence(text: str) -> tuple[str, int]:
@@ -89,5 +94,5 @@ def _commonest_sentence(text: str) -> tuple[str, int]:
     if len(set(sentences)) == len(sentences):
         return "", 0  # as in most texts: none comes twice
     found = Counter(sentences)
-    long = [(sentence, times) for sentence, times in found.most_common(3) if len(_UNIT.findall(sentence)) >= 4]
+    long = [(sentence, times) for sentence, times in found.most_common(3) if len(_unit().findall(sentence)) >= 4]
     return long[0] if long else ("", 0)
