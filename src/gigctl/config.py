@@ -268,6 +268,7 @@ _AGENT_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "concurrency": _number(1, 4096),
     "price-in": _money(parse_price),
     "price-out": _money(parse_price),
+    "price-cached": _money(parse_price),
     "price-run": _money(parse_usd),
     "headers": _headers,
     "body": _table,
@@ -359,7 +360,7 @@ def agent_table(entry: AgentEntry) -> dict[str, Any]:
         value = getattr(entry, key.replace("-", "_"))
         if value == getattr(plain, key.replace("-", "_")):
             continue
-        if key in ("price-in", "price-out"):
+        if key in ("price-in", "price-out", "price-cached"):
             value = price_text(value)
         elif key == "price-run":
             value = usd_text(value)

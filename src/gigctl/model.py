@@ -366,6 +366,7 @@ class AgentEntry(Struct, frozen=True):
     concurrency: int | None = None
     price_in: int | None = None
     price_out: int | None = None
+    price_cached: int | None = None  # of tokens from the provider's prompt cache; None: as price_in
     price_run: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # NAME -> env:VAR
     body: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.llm_server import LLMServer, status
+from support.llm_server import LLMServer, Reply, status
 from support.office import Office, open_office
 from support.repositories import make_repository
 from support.schema import check_document
@@ -149,6 +149,16 @@ def test_all_that_happened_in_order(office: Office, drafted: str) -> None:
     assert told[5].endswith(": one␛[31m more")
     assert told[3].endswith("  (void)")
     assert "\x1b" not in out
+
+
+def test_the_history_and_the_json_tell_what_came_from_a_cache(office: Office, server: LLMServer) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 900}}
+    server.script = lambda asked: Reply("Ready.", usage=usage)
+    ref = office.add_texts()
+    office.gigctl("run", ref, "-a", "a", "--repair", "0", code=None)
+    assert "  1000 (900 cached)+20 tokens  " in office.gigctl("show", f"{ref}.1", "--history").out
+    attempt = check_document(office.gigctl("show", f"{ref}.1", "--json").out, "task")["attempts"][0]
+    assert attempt["tokens"] == {"input": 1000, "output": 20, "cached": 900}
 
 
 def test_why_it_waits(office: Office, drafted: str, server: LLMServer) -> None:

@@ -113,7 +113,8 @@ def cost_of(entry: AgentEntry, usage: Usage | None) -> int | None:
         return 0 if entry.is_local and entry.price_in is None and entry.price_out is None else None
     if usage is None:
         return None
-    return usage.input * entry.price_in + usage.output * entry.price_out
+    cached = entry.price_in if entry.price_cached is None else min(entry.price_cached, entry.price_in)
+    return (usage.input - usage.cached) * entry.price_in + usage.cached * cached + usage.output * entry.price_out
 
 
 LEAST_SHARE = 10

@@ -46,7 +46,7 @@ def read_completion(found: Mapping[str, Any], max_output: int) -> Answer:
     error = found.get("error")
     if error and not found.get("choices"):
         raise refusal(with_status(_complaint_of(error, 0)), paid=True)
-    usage, cost = _usage(found.get("usage")), _cost(found.get("usage"))
+    usage, cost = _usage(found.get("usage"), found.get("timings")), _cost(found.get("usage"))
     model = found["model"] if isinstance(found.get("model"), str) else ""
     choice = _first_choice(found)
     finish = choice.get("finish_reason")
@@ -143,13 +143,17 @@ def _events(text: str) -> Iterable[dict[str, Any]]:
             yield found
 
 
+KEPT = frozenset({"error", "usage", "model", "timings"})
+"""What the events of a stream say of the whole."""
+
+
 def _join(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """One completion from the pieces of a stream. One that does not say how it ended was cut."""
     whole: dict[str, Any] = {}
     pieces: list[str] = []
     finish: Any = None
     for event in events:
-        whole.update({name: value for name, value in event.items() if name in ("error", "usage", "model") and value})
+        whole.update({name: value for name, value in event.items() if name in KEPT and value})
         for choice in event.get("choices") or ():
             if not isinstance(choice, dict) or choice.get("index", 0) != 0:
                 continue
@@ -189,7 +193,7 @@ def _is_text(part: Any) -> bool:
     return isinstance(part, str) or (isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"))
 
 
-def _usage(said: Any) -> Usage | None:
+def _usage(said: Any, timings: Any = None) -> Usage | None:
     """The tokens; None where they are missing or can't be: an answer of no tokens is none."""
     if not isinstance(said, dict):
         return None
@@ -197,9 +201,18 @@ def _usage(said: Any) -> Usage | None:
     written = _count(said.get("completion_tokens", said.get("output_tokens")))
     if read is None or not written:
         return None
-    details = said.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return Usage(read, written, min(cached or 0, read))
+    return Usage(read, written, min(_cached(said, timings), read))
+
+
+def _cached(said: Mapping[str, Any], timings: Any) -> int:
+    """The tokens of the prompt that came from a cache: OpenAI's word for them, that of its newer protocol, DeepSeek's,
+    and llama.cpp's (`timings`, beside the usage)."""
+    places = (
+        (said.get("prompt_tokens_details"), "cached_tokens"), (said.get("input_tokens_details"), "cached_tokens"),
+        (said, "prompt_cache_hit_tokens"), (timings, "cache_n"),
+    )  # fmt: skip
+    counts = (_count(place.get(name)) for place, name in places if isinstance(place, dict))
+    return next((count for count in counts if count), 0)
 
 
 def _count(value: Any) -> int | None:

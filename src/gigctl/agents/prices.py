@@ -50,6 +50,7 @@ class Price(Struct, frozen=True):
     input: int
     output: int
     window: int | None = None
+    cached: int | None = None  # of what comes from the provider's prompt cache
 
 
 def priced(entry: AgentEntry) -> AgentEntry:
@@ -67,6 +68,8 @@ def priced(entry: AgentEntry) -> AgentEntry:
         entry,
         price_in=found.input if entry.price_in is None else entry.price_in,
         price_out=found.output if entry.price_out is None else entry.price_out,
+        # Beside a price of the user's own the table's discount says nothing.
+        price_cached=found.cached if entry.price_in is None and entry.price_cached is None else entry.price_cached,
         window=found.window if entry.window is None else entry.window,
     )
 
@@ -121,7 +124,12 @@ def _price_of(name: str, row: Mapping[str, Any]) -> Price | None:
     if not read and not written and not name.endswith(":free"):
         return None
     thinking = _dollars(row.get("output_cost_per_reasoning_token")) or Decimal(0)
-    return Price(picodollars(read), picodollars(max(written, thinking)), _window(row))
+    cached = _dollars(row.get("cache_read_input_token_cost"))
+    return Price(
+        picodollars(read), picodollars(max(written, thinking)), _window(row),
+        # 0 is how the table says that it does not know; what is dearer than the prompt itself is none.
+        cached=picodollars(cached) if cached and cached <= read else None,
+    )  # fmt: skip
 
 
 def _window(row: Mapping[str, Any]) -> int | None:

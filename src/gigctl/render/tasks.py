@@ -207,7 +207,8 @@ def _attempt_line(attempt: AttemptRecord) -> str:
     if attempt.seconds is not None:
         words.append(render_seconds(attempt.seconds))
     if attempt.tokens_in is not None:
-        words.append(f"{attempt.tokens_in}+{attempt.tokens_out} tokens")
+        cached = f" ({attempt.tokens_cached} cached)" if attempt.tokens_cached else ""
+        words.append(f"{attempt.tokens_in}{cached}+{attempt.tokens_out} tokens")
     words.append(render_usd(attempt.cost) if attempt.cost is not None else f"{render_usd(attempt.reserved)} reserved")
     if attempt.reason:
         words.append(display_line(attempt.reason))

@@ -29,3 +29,13 @@ def test_a_servers_word_counts_as_far_as_a_discount_goes(
 ) -> None:
     entry = AgentEntry("a", "openai", price_in=price, price_out=None if price is None else 2 * price)
     assert settled_cost(entry, told, usage) == cost
+
+
+@pytest.mark.parametrize(
+    ("cached", "cost"),
+    [(None, 5_100), (1, 1_050), (0, 600), (10, 5_100), (20, 5_100)],
+)
+def test_what_came_from_a_cache_is_paid_at_its_own_price(cached: int | None, cost: int) -> None:
+    """450 of 500 tokens at `cached`, the rest at 10, and 5 answered at 20. Never dearer than the prompt itself."""
+    entry = AgentEntry("a", "openai", price_in=10, price_out=20, price_cached=cached)
+    assert settled_cost(entry, None, Usage(500, 5, 450)) == cost

@@ -116,10 +116,18 @@ def test_an_unusable_answer_keeps_what_was_paid() -> None:
         ({**USAGE, "prompt_tokens_details": {"cached_tokens": 4}}, Usage(9, 2, 4)),
         ({**USAGE, "prompt_tokens_details": {"cached_tokens": 400}}, Usage(9, 2, 9)),
         ({**USAGE, "prompt_tokens_details": None}, Usage(9, 2)),
+        ({**USAGE, "prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 3}, Usage(9, 2, 6)),
+        ({**USAGE, "prompt_tokens_details": {"cached_tokens": 0}, "prompt_cache_hit_tokens": 6}, Usage(9, 2, 6)),
+        ({"input_tokens": 9, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 5}}, Usage(9, 2, 5)),
+        ({**USAGE, "prompt_cache_hit_tokens": "many"}, Usage(9, 2)),
     ],
 )
 def test_usage(usage: Any, expected: Usage | None) -> None:
     assert read(completion(usage=usage)).usage == expected
+
+
+def test_what_llama_cpp_had_in_its_cache_is_read_from_its_timings() -> None:
+    assert read(completion()[:-1] + b', "timings": {"cache_n": 7, "prompt_n": 2}}').usage == Usage(9, 2, 7)
 
 
 def test_a_reported_cost_is_exact() -> None:
