@@ -15,7 +15,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import CheckContext, CheckSpec, Content, Verdict
 from gigctl.records import GigRecord, RevisionRecord, TaskRecord
 
-__all__ = ["Question", "check_revision", "is_answered", "load_question", "record_verdicts"]
+__all__ = ["Question", "check_revision", "find_known", "is_answered", "load_question", "record_verdicts"]
 
 
 class Question(Struct, frozen=True):
@@ -33,7 +33,7 @@ def load_question(
     content = revisions.get_content(tx, revision)
     view = asking.load_view(tx, gig, task)
     marks = work.fingerprints(content, view.specs, view.context)
-    known = tuple(_known(tx, spec, mark) for spec, mark in zip(view.specs, marks, strict=True))
+    known = tuple(find_known(tx, spec, mark) for spec, mark in zip(view.specs, marks, strict=True))
     context = replace(view.context, unsafe_no_sandbox=unsafe_no_sandbox)
     return Question(content, view.specs, context, known)
 
@@ -46,7 +46,7 @@ def is_answered(tx: Tx, gig: GigRecord, task: TaskRecord, revision: RevisionReco
     return asked == [(verdict.name, verdict.required, verdict.fingerprint) for verdict in revision.verdicts]
 
 
-def _known(tx: Tx, spec: CheckSpec, mark: str) -> Verdict | None:
+def find_known(tx: Tx, spec: CheckSpec, mark: str) -> Verdict | None:
     found = revisions.find_verdict(tx, mark)
     return None if found is None else replace(found, name=spec.name, required=spec.required)
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from gigctl.flow import integration
 from gigctl.ledger import decisions, revisions, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content
 from gigctl.records import TaskRecord
 
-__all__ = ["release_dependents", "void"]
+__all__ = ["release_dependents", "renew_integration", "void"]
 
 
-def release_dependents(tx: Tx, task: TaskRecord, content: Content) -> None:
-    """After a signature: who waited goes on, and who takes the signed text gets it as its newest input."""
+def release_dependents(tx: Tx, task: TaskRecord, content: Content, store: Path) -> None:
+    """After a signature: who waited goes on, and who takes the signed content gets it as its newest input. `store` is
+    our git store, for the task that joins several changes to a tree."""
     for other, kind in tasks.list_dependents(tx, task.id):
         waiting = tasks.get_task_by_id(tx, other)
-        if kind == "source" and content.sha256 != waiting.input_hash:
+        if integration.list_joined(waiting):
+            renew_integration(tx, store, waiting)
+        elif kind == "source" and content.sha256 != waiting.input_hash:
             tasks.add_input(tx, tasks.owner_of(waiting), other, content)
             _back_to_review(tx, tasks.get_task_by_id(tx, other))
-        if waiting.state == "blocked":
+        if tasks.get_task_by_id(tx, other).state == "blocked":
             tasks.set_state(tx, other, tasks.waiting_state(tx, other))
+
+
+def renew_integration(tx: Tx, store: Path, task: TaskRecord) -> None:
+    """Where what it joins was signed for something else since: its signature is void, and its input made anew."""
+    if task.state != "cancelled" and integration.is_outdated(tx, task):
+        void(tx, task)
+        integration.renew(tx, store, task)
 
 
 def void(tx: Tx, task: TaskRecord) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ class Manifest(Struct, frozen=True):
     git: Mapping[str, str] = field(default_factory=dict)  # base, baseTree, tree, commit, branch: those that there are
     ai_use: AIUse | None = None
     neutralised: tuple[str, ...] = ()  # tasks whose text has an apostrophe before it, so that no spreadsheet runs it
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> those in whose place it is here
+    together: tuple[SeenCheck, ...] = ()  # the checks of several changes, run on their sum
 
     def to_bytes(self) -> bytes:
         """The one form: JSON in UTF-8, keys sorted, two blanks a level, a line feed at the end."""
@@ -156,27 +158,32 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
         "signoffs": [_signoff_json(signoff) for signoff in manifest.signoffs],
         **({"aiUse": _ai_json(manifest.ai_use)} if manifest.ai_use else {}),
         **({"neutralised": list(manifest.neutralised)} if manifest.neutralised else {}),
+        **({"joined": {ref: list(joined) for ref, joined in manifest.joined.items()}} if manifest.joined else {}),
+        **({"together": _checks_json(manifest.together)} if manifest.together else {}),
     }
 
 
 def _signoff_json(signoff: Signoff) -> dict[str, Any]:
-    checks = [
-        {"name": c.name, "verdict": c.verdict, "required": c.required, "fingerprint": c.fingerprint,
-         "unsandboxed": c.unsandboxed}
-        for c in signoff.checks
-    ]  # fmt: skip
     return {
         "task": signoff.task,
         "revision": signoff.revision,
         "input": signoff.input,
         "signed": signoff.at,
         "by": signoff.by,
-        "checks": checks,
+        "checks": _checks_json(signoff.checks),
         "despite": signoff.despite,
         "carried": signoff.carried,
         "signer": signoff.signer,
         "signature": signoff.signature,
     }
+
+
+def _checks_json(checks: Sequence[SeenCheck]) -> list[dict[str, Any]]:
+    return [
+        {"name": c.name, "verdict": c.verdict, "required": c.required, "fingerprint": c.fingerprint,
+         "unsandboxed": c.unsandboxed}
+        for c in checks
+    ]  # fmt: skip
 
 
 def _ai_json(use: AIUse) -> dict[str, Any]:
@@ -203,6 +210,9 @@ _SIGNOFF: Mapping[str, type] = {
 _CHECK: Mapping[str, type] = {
     "name": str, "verdict": str, "required": bool, "fingerprint": str, "unsandboxed": bool,
 }  # fmt: skip
+_OF_TYPE: Mapping[str, type] = {"neutralised": list, "joined": dict, "together": list}
+_OPTIONAL: Mapping[str, Any] = {"aiUse": None, "neutralised": [], "joined": {}, "together": []}
+"""Keys that are there where there is something to be said, and what their absence means."""
 _DRAFTS: Mapping[str, type] = {"agent": str, "model": str, "tasks": list, "editedByHuman": list}
 
 
@@ -214,14 +224,13 @@ def read_manifest(data: bytes) -> Manifest:
         raise BadManifest(f"is no JSON: {error}") from error
     if isinstance(table, dict) and table.get("kind") == _KIND and table.get("schemaVersion") != _VERSION:
         raise BadManifest(f"is of version {table.get('schemaVersion')!r}, and this gigctl knows {_VERSION}")
-    use = table.pop("aiUse", None) if isinstance(table, dict) else None
-    neutralised = table.pop("neutralised", []) if isinstance(table, dict) else []
+    more = {key: table.pop(key, unset) for key, unset in _OPTIONAL.items()} if isinstance(table, dict) else {}
     _check_shape(table, _SHAPE, "it")
     if table["kind"] != _KIND:
         raise BadManifest("is no manifest of gigctl's")
     _check_texts(table, "languages", "deleted", "missing")
-    _check_shape({"neutralised": neutralised}, {"neutralised": list}, "it")
-    _check_texts({"neutralised": neutralised}, "neutralised")
+    _check_shape({key: more[key] for key in _OF_TYPE}, _OF_TYPE, "it")
+    _check_texts(more, "neutralised")
     if not all(isinstance(value, str) for value in table["git"].values()):
         raise BadManifest("has under git something that is no text")
     return Manifest(
@@ -238,9 +247,18 @@ def read_manifest(data: bytes) -> Manifest:
         missing=tuple(table["missing"]),
         deleted=tuple(map(_read_path, table["deleted"])),
         git=table["git"],
-        ai_use=None if use is None else _read_ai_use(use),
-        neutralised=tuple(neutralised),
+        ai_use=None if more["aiUse"] is None else _read_ai_use(more["aiUse"]),
+        neutralised=tuple(more["neutralised"]),
+        joined=_read_joined(more["joined"]),
+        together=tuple(map(_read_check, more["together"])),
     )
+
+
+def _read_joined(table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    for ref, joined in table.items():
+        _check_shape({"joined": joined}, {"joined": list}, ref)
+        _check_texts({"joined": joined}, "joined")
+    return {ref: tuple(joined) for ref, joined in table.items()}
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -292,15 +310,17 @@ def _read_source(table: Any) -> tuple[str, str]:
 
 def _read_signoff(table: Any) -> Signoff:
     _check_shape(table, _SIGNOFF, "a sign-off")
-    checks = []
-    for check in table["checks"]:
-        _check_shape(check, _CHECK, "a check")
-        checks.append(
-            SeenCheck(check["name"], check["verdict"], check["required"], check["fingerprint"], check["unsandboxed"])
-        )
     return Signoff(
-        table["task"], table["revision"], table["input"], table["signed"], table["by"], tuple(checks),
-        table["despite"], table["carried"], table["signer"], table["signature"],
+        table["task"], table["revision"], table["input"], table["signed"], table["by"],
+        tuple(map(_read_check, table["checks"])), table["despite"], table["carried"], table["signer"],
+        table["signature"],
+    )  # fmt: skip
+
+
+def _read_check(check: Any) -> SeenCheck:
+    _check_shape(check, _CHECK, "a check")
+    return SeenCheck(
+        check["name"], check["verdict"], check["required"], check["fingerprint"], check["unsandboxed"]
     )  # fmt: skip
 
 

@@ -52,10 +52,12 @@ class Delivered(Struct, frozen=True):
     found: bool = False
     beside: str = ""
     gone: tuple[str, ...] = ()
+    pull_request: str = ""  # of a branch: the text for it, which lies nowhere
 
 
 class Parcel(Struct, frozen=True):
-    """A delivery that is ready to be written."""
+    """A delivery that is ready to be written. `signed` are all that it stands for, those that were joined too; with a
+    `commit` it is a branch, and `pull_request` the text for it."""
 
     gig: GigRecord
     signed: tuple[Signed, ...]
@@ -63,6 +65,7 @@ class Parcel(Struct, frozen=True):
     manifest: Manifest
     commit: str = ""
     gone: tuple[str, ...] = ()
+    pull_request: str = ""
 
 
 def listed(change: Change) -> DeliveredFile:
@@ -140,7 +143,8 @@ def _hand_over(desk: Desk, parcel: Parcel, key: str) -> Delivered:
     with desk.ledger.writing() as tx:
         _record(tx, parcel, data)
         add_branch(Store.open(desk.store), repository, parcel.manifest.git["branch"], parcel.commit)
-    return Delivered(str(repository), parcel.manifest, hashlib.sha256(data).hexdigest())
+    sha = hashlib.sha256(data).hexdigest()
+    return Delivered(str(repository), parcel.manifest, sha, pull_request=parcel.pull_request)
 
 
 def _find_unrecorded(desk: Desk, parcel: Parcel, target: Path, key: str) -> Delivered | None:

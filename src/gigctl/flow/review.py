@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -177,12 +178,12 @@ def sign(desk: Desk, sheet: Sheet, *, despite: str | None = None, signer: str | 
     signatures = _signatures(desk, sheet.items, signer)
     with desk.ledger.writing() as tx:
         for item, (key, signature) in zip(sheet.items, signatures, strict=True):
-            _sign_one(tx, item, who, despite if item.gating else None, key, signature)
+            _sign_one(tx, item, who, despite if item.gating else None, key, signature, desk.store)
     return [item.revision.ref for item in sheet.items]
 
 
 def _sign_one(
-    tx: Tx, item: SheetItem, who: str, despite: str | None, key: str | None, signature: str | None
+    tx: Tx, item: SheetItem, who: str, despite: str | None, key: str | None, signature: str | None, store: Path
 ) -> None:  # fmt: skip
     """Signs exactly what was shown: whatever moved since then is refused."""
     task = tasks.get_task_by_id(tx, item.task.id)
@@ -200,7 +201,7 @@ def _sign_one(
     )
     if (round_ := rounds.find_open_round(tx, task.id)) is not None:
         rounds.close_round(tx, round_.id)
-    release_dependents(tx, task, revisions.get_content(tx, revision.id))
+    release_dependents(tx, task, revisions.get_content(tx, revision.id), store)
 
 
 def _signatures(desk: Desk, items: Sequence[SheetItem], signer: str | None) -> list[tuple[str | None, str | None]]:

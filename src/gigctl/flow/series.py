@@ -8,15 +8,23 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gigctl.crafts.base import BadSource
-from gigctl.crafts.registry import get_craft
 from gigctl.errors import UsageError
-from gigctl.flow.asking import craft_gig, craft_task
+from gigctl.flow.asking import craft_task
 from gigctl.flow.signoffs import Signed
 from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
 from gigctl.records import GigRecord
-from gigctl.system.git import Person, Step, Store, commit_steps, find_person, make_patches, own_address, verify_patches
+from gigctl.system.git import (
+    Person,
+    Step,
+    Store,
+    commit_steps,
+    find_person,
+    make_patches,
+    own_address,
+    signs_off,
+    verify_patches,
+)
 
 __all__ = ["Series", "build_series", "changed_files", "commit_series", "patch_files"]
 
@@ -25,11 +33,13 @@ _NOBODY = Person("gigctl", "")
 
 
 class Series(Struct, frozen=True):
-    """Steps on the commit `base`, whose tree is `base_tree`; they lead to `tree`."""
+    """Steps on the commit `base`, whose tree is `base_tree`; they lead to `tree`. `signed_tree` is the same without
+    what goes along beside the signed contents."""
 
     base: str
     base_tree: str
     tree: str
+    signed_tree: str
     steps: tuple[Step, ...]
 
     def known(self) -> Mapping[str, str]:
@@ -37,28 +47,58 @@ class Series(Struct, frozen=True):
         return {"base": self.base, "baseTree": self.base_tree, "tree": self.tree}
 
 
-def build_series(tx: Tx, store: Store, gig: GigRecord, signed: Sequence[Signed]) -> Series:
-    """Each task's change on those before it. Raises UsageError where two can't go together."""
+def build_series(
+    tx: Tx, store: Store, gig: GigRecord, signed: Sequence[Signed], *, squash: bool = False, trailers: bool = False
+) -> Series:
+    """Each task's change on those before it, or with `squash` all as one step; `trailers` name task and revision.
+
+    No two of `signed` may be at odds. Raises UsageError where one is no change to the gig's base.
+    """
     if gig.base_tree is None:
         raise UsageError(f"{gig.ref} has no repository and no file that a change could be made to")
-    _refuse_conflicts(tx, gig, signed)
-    tree, steps = gig.base_tree, []
+    tree = bare = gig.base_tree
+    steps = []
     for one in signed:
-        tree = store.tree_of(_on(tree, gig.base_tree, one))
-        steps.append(Step(tree, _message(tx, gig, one), _author(one), _seconds(one)))
+        bare = store.tree_of(_on(bare, gig.base_tree, one))
+        tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), _beside(one)))
+        named = _trailers([one], trailers=trailers)
+        steps.append(Step(tree, _message(tx, gig, one), _author(one), _seconds(one), trailers=named))
+    if squash:
+        steps = [_squashed(gig, signed, steps, _trailers(signed, trailers=trailers))]
     base = gig.base_commit or store.commit_of(gig.base_tree, [], "Base", _NOBODY, seconds=0)
-    return Series(base, gig.base_tree, tree, tuple(steps))
+    return Series(base, gig.base_tree, tree, bare, tuple(steps))
 
 
-def _refuse_conflicts(tx: Tx, gig: GigRecord, signed: Sequence[Signed]) -> None:
-    for craft in dict.fromkeys(one.task.craft for one in signed):
-        own = [(craft_task(tx, gig, one.task), one.content) for one in signed if one.task.craft == craft]
-        try:
-            get_craft(craft).assemble(craft_gig(gig), (), own, "")
-        except BadSource as error:
-            raise UsageError(
-                f"{gig.ref} can't be delivered as a whole: {error}", "deliver one task at a time"
-            ) from error
+def _beside(one: Signed) -> tuple[Change, ...]:
+    """Files that go along with a task's change and are no part of any revision."""
+    return ()
+
+
+def _with_beside(content: Content, beside: tuple[Change, ...]) -> Content:
+    paths = {change.path for change in beside}
+    return replace(content, changes=(*(change for change in content.changes if change.path not in paths), *beside))
+
+
+def _squashed(gig: GigRecord, signed: Sequence[Signed], steps: Sequence[Step], trailers: tuple[str, ...]) -> Step:
+    """One step with the message of the only one; of several, the gig's title and a line each."""
+    last = max(steps, key=lambda step: step.seconds)
+    if len(steps) == 1:
+        return replace(last, trailers=trailers)
+    subjects = [step.message.partition("\n")[0] for step in steps]
+    title = _short((gig.title or subjects[0]).strip().partition("\n")[0])
+    lines = "\n".join(f"- {subject}" for subject in subjects)
+    return replace(last, tree=steps[-1].tree, message=f"{title}\n\n{lines}", trailers=trailers)
+
+
+def _trailers(signed: Sequence[Signed], *, trailers: bool) -> tuple[str, ...]:
+    """`Signed-off-by` is a statement of the freelancer's, and made only where their git makes it; what names our own
+    books only where it was asked for."""
+    lines = []
+    for one in signed if trailers else ():
+        lines += [f"Gigctl-Task: {one.task.ref}", f"Gigctl-Revision: sha256:{one.decision.signed_revision}"]
+    if signs_off():
+        lines += dict.fromkeys(f"Signed-off-by: {_author(one).line}" for one in signed)
+    return tuple(lines)
 
 
 def _on(tree: str, base: str, one: Signed) -> Content:
@@ -72,10 +112,12 @@ def _on(tree: str, base: str, one: Signed) -> Content:
 def _message(tx: Tx, gig: GigRecord, one: Signed) -> str:
     """The task's name as the subject; the brief below it, where it says more."""
     brief = craft_task(tx, gig, one.task).brief.strip()
-    subject = next(iter((one.task.name or gig.title or brief).strip().splitlines()), one.task.ref)
-    if len(subject) > _SUBJECT:
-        subject = subject[: _SUBJECT - 1].rsplit(" ", 1)[0] + "…"
+    subject = _short(next(iter((one.task.name or gig.title or brief).strip().splitlines()), one.task.ref))
     return subject if brief in ("", subject) else f"{subject}\n\n{brief}"
+
+
+def _short(subject: str) -> str:
+    return subject if len(subject) <= _SUBJECT else subject[: _SUBJECT - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _author(one: Signed) -> Person:

@@ -11,7 +11,7 @@ from gigctl.flow.parcel import Delivered
 from gigctl.flow.preview import Previewed
 from gigctl.flow.verify import Verification
 from gigctl.records import DeliveryRecord
-from gigctl.render.display import display_line
+from gigctl.render.display import display, display_line
 from gigctl.render.figures import render_count, render_date, render_size
 from gigctl.render.terminal import Terminal
 
@@ -43,6 +43,9 @@ def json_delivery(delivered: Delivered) -> dict[str, Any]:
         "manifestFile": delivered.beside or None,
         "neutralised": list(manifest.neutralised),
         "gone": list(delivered.gone),
+        "joined": {ref: list(joined) for ref, joined in manifest.joined.items()},
+        "together": {check.name: check.verdict for check in manifest.together},
+        "pullRequest": delivered.pull_request or None,
         "signed": bool(delivered.signer),
         "signer": delivered.signer or None,
     }
@@ -81,7 +84,7 @@ def _json_files(files: Sequence[DeliveredFile]) -> list[dict[str, Any]]:
 # --- for a person ---
 
 
-def render_delivery(delivered: Delivered) -> str:
+def render_delivery(delivered: Delivered, terminal: Terminal) -> str:
     """Where it is, what is in it, and the hash that proves it."""
     manifest = delivered.manifest
     part = "a part of " if manifest.partial else ""
@@ -89,13 +92,26 @@ def render_delivery(delivered: Delivered) -> str:
     lines = [head, *_file_lines(manifest.files)]
     lines += [f"  {display_line(path)}  deleted" for path in manifest.deleted[:SHOWN]]
     lines.append(f"  {render_count(len(manifest.signoffs), 'sign-off')}{_missing(manifest)}")
+    lines += _together_lines(manifest)
     lines += _row_lines(delivered)
     if delivered.beside:
         lines.append(f"  {display_line(delivered.beside)}")
     lines.append(f"  manifest sha256 {delivered.sha256}")
     if delivered.signer:
         lines.append(f"  signed with {delivered.signer}")
+    if delivered.pull_request:
+        shown = display(delivered.pull_request) if terminal.is_tty or terminal.in_ci else delivered.pull_request
+        lines += ["", shown.rstrip("\n")]
     return "\n".join(lines)
+
+
+def _together_lines(manifest: Manifest) -> list[str]:
+    """What goes out in the place of what, and what the checks said of all of it."""
+    lines = [f"  {ref} in the place of {_named(joined)}, which it joins" for ref, joined in manifest.joined.items()]
+    if manifest.together:
+        verdicts = ", ".join(f"{display_line(check.name)} {check.verdict}" for check in manifest.together)
+        lines.append(f"  together: {verdicts}")
+    return lines
 
 
 def render_delivered(delivery: DeliveryRecord, today: date) -> str:

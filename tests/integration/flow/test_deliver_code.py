@@ -129,11 +129,12 @@ def test_a_single_file_without_a_repository(office: Office, tmp_path: Path) -> N
 
 def test_two_tasks_that_change_one_path(office: Office, client: Repository, tmp_path: Path) -> None:
     gig = _series(office, client, changed(GREET), changed(Change("greet.py", REGULAR, b"print('hey')\n")))
-    with pytest.raises(UsageError, match=r"both change greet\.py"):
+    with pytest.raises(WaitsForHuman, match=rf"{gig}\.1 and {gig}\.2 change greet\.py, each .*: {gig}\.3 was made"):
         deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
     (done,) = deliver(office.desk, [f"{gig}.2"], Options(output=tmp_path / "out"))
     assert done.manifest.partial
-    assert done.manifest.missing == (f"{gig}.1",)
+    assert done.manifest.missing == (f"{gig}.1", f"{gig}.3")
 
 
 def test_a_part_of_the_series(office: Office, client: Repository, tmp_path: Path) -> None:
@@ -142,8 +143,9 @@ def test_a_part_of_the_series(office: Office, client: Repository, tmp_path: Path
     with pytest.raises(WaitsForHuman):
         deliver(office.desk, [gig], Options(output=tmp_path / "out"))
     (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", partial=True))
-    assert [file.path for file in done.manifest.files] == ["0001-Step-2.patch"]
+    assert [file.path for file in done.manifest.files] == ["0001-Step-2.patch", "PULL_REQUEST.md"]
     assert done.manifest.partial
+    assert "a part of the work: 1 task of it is not" in (tmp_path / "out" / "PULL_REQUEST.md").read_text()
 
 
 def test_what_changes_nothing(office: Office, client: Repository, tmp_path: Path) -> None:

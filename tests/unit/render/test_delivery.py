@@ -32,7 +32,7 @@ def test_nothing_foreign_reaches_a_terminal() -> None:
     seen = Verification(EVIL, MANIFEST, "0" * 64, (), Signer(EVIL, "SHA256:x"), 1)
     bad = replace(seen, problems=tuple(Problem(EVIL, EVIL) for _ in range(30)))
     for text in (
-        render_delivery(delivered),
+        render_delivery(delivered, Terminal()),
         render_preview(Previewed(EVIL, MANIFEST.files, ("acme-1.1",))),
         render_verification(seen, Terminal()),
         render_verification(bad, Terminal()),
@@ -41,7 +41,7 @@ def test_nothing_foreign_reaches_a_terminal() -> None:
 
 
 def test_a_part_is_called_one() -> None:
-    text = render_delivery(Delivered("out", MANIFEST, "0" * 64))
+    text = render_delivery(Delivered("out", MANIFEST, "0" * 64), Terminal())
     assert text.startswith("delivered a part of acme-1  out")
     assert "1 task of the gig not in it" in text
     assert "and 10 more files" in text
@@ -49,7 +49,9 @@ def test_a_part_is_called_one() -> None:
 
 def test_a_branch_says_where() -> None:
     branch = replace(MANIFEST, form="branch", git={"branch": "gigctl/acme-1", "commit": "c" * 40})
-    assert "branch gigctl/acme-1 in repo at cccccccccccc" in render_delivery(Delivered("repo", branch, "0" * 64))
+    assert "branch gigctl/acme-1 in repo at cccccccccccc" in render_delivery(
+        Delivered("repo", branch, "0" * 64), Terminal()
+    )
 
 
 def test_who_answers_for_it() -> None:

@@ -11,8 +11,9 @@ from gigctl.system.git.bases import Base, add_base
 from gigctl.system.git.branch import add_branch, check_branch_name
 from gigctl.system.git.difference import diff_trees
 from gigctl.system.git.folder import Collected, LeftOut, add_folder, check_out, collect_folder
+from gigctl.system.git.merge import merge_trees
 from gigctl.system.git.patches import Patch, PatchError, Step, commit_steps, make_patches, verify_patches
-from gigctl.system.git.person import Person, find_person, own_address
+from gigctl.system.git.person import Person, find_person, own_address, signs_off
 from gigctl.system.git.process import GitError
 from gigctl.system.git.store import Commit, Entry, Store
 
@@ -38,6 +39,8 @@ __all__ = [
     "diff_trees",
     "find_person",
     "make_patches",
+    "merge_trees",
     "own_address",
+    "signs_off",
     "verify_patches",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 __all__ = ["mailable"]
 
@@ -15,8 +16,12 @@ _OBEYED = re.compile(
 )
 
 
-def mailable(message: str) -> str:
+_TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*: \S.*")
+
+
+def mailable(message: str, trailers: Iterable[str] = ()) -> str:
     """The message as `git am` will give it back: subject in a line, a blank line, the body; ends with a line feed.
+    `trailers` (`Token: value`, ours) are its last paragraph, as `git interpret-trailers` reads them.
 
     `[tag] word` becomes `tag: word`, for a leading tag is dropped; a body's line that would be taken for a header or
     for the patch itself is indented by a space.
@@ -25,7 +30,10 @@ def mailable(message: str) -> str:
     paragraphs = re.split(r"\n(?:[ \t]*\n)+", text.strip("\n \t"))
     subject = _subject(" ".join(paragraphs[0].split()))
     body = ["\n".join(_line(line) for line in paragraph.split("\n")) for paragraph in paragraphs[1:]]
-    return "\n\n".join([subject, *body]) + "\n"
+    last = [_UNSEEN.sub(" ", trailer).replace("\n", " ") for trailer in trailers]
+    if not all(map(_TRAILER.fullmatch, last)):
+        raise ValueError(f"no trailers: {last}")
+    return "\n\n".join([subject, *body, *(["\n".join(last)] if last else [])]) + "\n"
 
 
 def _subject(subject: str) -> str:

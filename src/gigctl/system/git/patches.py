@@ -35,6 +35,7 @@ class Step(Struct, frozen=True):
     author: Person
     seconds: int
     offset: str = "+0000"
+    trailers: tuple[str, ...] = ()
 
 
 class Patch(Struct, frozen=True):
@@ -53,7 +54,7 @@ def commit_steps(store: Store, base: str, steps: Iterable[Step], committer: Pers
             continue
         parent = store.commit_of(
             step.tree, [parent], step.message, step.author,
-            committer=committer, seconds=step.seconds, offset=step.offset,
+            committer=committer, seconds=step.seconds, offset=step.offset, trailers=step.trailers,
         )  # fmt: skip
         tree = step.tree
         commits.append(parent)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gigctl.system import proc
 
-__all__ = ["Person", "find_person", "own_address"]
+__all__ = ["Person", "find_person", "own_address", "signs_off"]
 
 _READ_BY_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
 
@@ -28,6 +28,11 @@ class Person(Struct, frozen=True):
             f"GIT_{role}_DATE": when,
         }
 
+    @property
+    def line(self) -> str:
+        """As a trailer names them: `Ada Lovelace <ada@example.com>`."""
+        return f"{_plain(self.name) or 'unknown'} <{_plain(self.email)}>"
+
 
 def _plain(word: str) -> str:
     """Without what git would drop or choke on, so that what is written is what was meant."""
@@ -40,6 +45,12 @@ def find_person(fallback: Person) -> Person:
     return Person(_setting("user.name") or fallback.name, _setting("user.email") or fallback.email)
 
 
+def signs_off() -> bool:
+    """Whether the freelancer's git adds `Signed-off-by` to patches by itself (`format.signOff`): to certify what that
+    stands for is a conscious act, so that nothing else makes us add it."""
+    return _setting("format.signOff", "--type=bool") == "true"
+
+
 def own_address() -> str:
     """An address for who has told git none, made as git would make it: login@host."""
     try:
@@ -49,9 +60,9 @@ def own_address() -> str:
     return f"{login}@{socket.gethostname() or 'localhost'}"
 
 
-def _setting(key: str) -> str:
+def _setting(key: str, *how: str) -> str:
     env = {name: os.environ[name] for name in _READ_BY_GIT if name in os.environ}
-    argv = ["git", "config", "--global", "--includes", "--null", "--get", key]
+    argv = ["git", "config", "--global", "--includes", "--null", *how, "--get", key]
     # The root: no repository there whose settings `includeIf` could bring in.
     done = proc.run(argv, env=env | {"LC_ALL": "C"}, cwd=Path("/"), timeout=10)
     return done.text.rstrip("\0").strip() if done.ok else ""

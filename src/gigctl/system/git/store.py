@@ -217,13 +217,14 @@ class Store(Struct, frozen=True):
         committer: Person | None = None,
         seconds: int,
         offset: str = "+0000",
+        trailers: Iterable[str] = (),
     ) -> str:
         """A commit, the same for the same arguments. Its message is put so that it survives `git am`."""
         when = f"@{seconds} {offset}"
         env = {**author.variables("AUTHOR", when), **(committer or author).variables("COMMITTER", when)}
         ancestors = [word for parent in parents for word in ("-p", checked_id(parent))]
         args = ("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", *ancestors, checked_id(tree))
-        return self.run(*args, stdin=mailable(message).encode(), env=env).text.strip()
+        return self.run(*args, stdin=mailable(message, trailers).encode(), env=env).text.strip()
 
 
 def to_bytes(path: str) -> bytes:
