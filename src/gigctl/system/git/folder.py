@@ -91,8 +91,9 @@ def _give_history(store: Store, folder: Path, commit: str) -> None:
 # --- a folder as changes ---
 
 
-def collect_folder(store: Store, folder: Path, base: str | None) -> Collected:
-    """What makes the folder of the tree `base`, by git's rules for what is ignored.
+def collect_folder(store: Store, folder: Path, base: str | None, *, every_link: bool = False) -> Collected:
+    """What makes the folder of the tree `base`, by git's rules for what is ignored; `every_link` where links that lead
+    out were written as links.
 
     A nested repository, a file that is no file (a socket, a device), one past `LARGEST` and one with a name that no
     tree may have are left out, and that is said. `.git` is never looked at.
@@ -100,7 +101,8 @@ def collect_folder(store: Store, folder: Path, base: str | None) -> Collected:
     entries = store.list_tree(base) if base else []
     with store.scratch() as shadow:
         walk = _Walk(store, folder, shadow, {entry.path: entry for entry in entries})
-        walk.texts = frozenset(entry.path for entry in _leading_out(store, entries))
+        if not every_link:
+            walk.texts = frozenset(entry.path for entry in _leading_out(store, entries))
         changes = list(walk.changes())
     changes += [Change(path, entry.mode, None) for path, entry in walk.base.items() if path not in walk.seen]
     changes.sort(key=lambda change: to_bytes(change.path))
