@@ -176,6 +176,7 @@ class CheckContext(Struct, frozen=True):
     client: str = ""  # verdicts are not shared over a client's wall
     # How to run here: not part of the fingerprint.
     tree: str | None = None  # folder with base and content checked out, a copy of our own that a check may not write
+    base_tree: str | None = None  # the same with the base alone, where a test runner must have run no more tests
     repository: str | None = None  # the client's own checkout, for its ignored dependency folders
     unsafe_no_sandbox: bool = False
 

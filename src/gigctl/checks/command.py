@@ -12,8 +12,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from gigctl.checks.base import BadOption, verdict
-from gigctl.checks.command_log import find_runner, ran_nothing, shorten
+from gigctl.checks.command_log import count_tests, find_runner, ran_nothing, shorten
 from gigctl.checks.options import check_keys, seconds_of
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
@@ -77,14 +79,13 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     if isinstance(sandbox, Missing) and not context.unsafe_no_sandbox:
         return verdict(NAME, "skip", f"{argv[0]} was not run: {sandbox.reason} ({sandbox.hint})")
     try:
-        if context.unsafe_no_sandbox:
-            done, folder = await _run_unprotected(argv, context, seconds)
-        else:
-            done, folder = await _run_protected(argv, context, seconds)
+        done, folder = await _run(argv, context, seconds)
+        outcome, message = _judge(argv, done, folder, seconds)
+        if outcome == "pass" and (reason := await _lost_tests(argv, done, context, seconds)):
+            outcome, message = "fail", reason
     except (ProgramError, PolicyError) as error:
         hint = f" ({error.hint})" if error.hint else ""
         return verdict(NAME, "error", f"{shlex.join(argv)}: {error.message}{hint}")
-    outcome, message = _judge(argv, done, folder, seconds)
     return verdict(NAME, outcome, *([message] if message else []), unsandboxed=context.unsafe_no_sandbox)
 
 
@@ -99,8 +100,27 @@ def _protected(content: Content, patterns: Sequence[str]) -> list[str]:
     return [path for path in paths if any(fnmatchcase(path, pattern.replace("**", "*")) for pattern in patterns)]
 
 
-async def _run_protected(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
+async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext, seconds: float) -> str:
+    """Why a runner that passed proves less than it did at the base; empty where it does not."""
+    runner = find_runner(argv)
+    if runner is None or context.base_tree is None:
+        return ""
+    now = count_tests(runner, _log(done))
+    at_base, _ = await _run(argv, replace(context, tree=context.base_tree), seconds)
+    before = count_tests(runner, _log(at_base))
+    if now is None or before is None or now >= before:
+        return ""
+    return f"{shlex.join(argv)}: {runner} ran {now} tests, and {before} at the base: tests that ran must not be lost"
+
+
+async def _run(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
     """What it did, and the folder that it saw itself in."""
+    if context.unsafe_no_sandbox:
+        return await _run_unprotected(argv, context, seconds)
+    return await _run_protected(argv, context, seconds)
+
+
+async def _run_protected(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
     from gigctl.system.sandbox import Policy, Sandbox, find_sandbox, run_sandboxed
     from gigctl.system.view import home_of, place_of
 
@@ -146,8 +166,7 @@ async def _run_unprotected(argv: Sequence[str], context: CheckContext, seconds: 
 
 def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) -> tuple[Any, str]:
     command = shlex.join(argv)
-    log = b"\n".join(stream.rstrip() for stream in (done.stdout, done.stderr) if stream.strip())
-    text = log.decode("utf-8", "replace").replace("\0", "")
+    text = _log(done)
     told = shorten(text, str(folder))
     if done.timed_out:
         return "fail", f"{command} did not end within {seconds:g} s\n{told}".rstrip()
@@ -166,6 +185,11 @@ def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) ->
         return "pass", ""
     how = f"exit code {done.code}" if done.code > 0 else f"signal {-done.code}"
     return "fail", f"{command} failed ({how})\n{told}".rstrip()
+
+
+def _log(done: Finished) -> str:
+    log = b"\n".join(stream.rstrip() for stream in (done.stdout, done.stderr) if stream.strip())
+    return log.decode("utf-8", "replace").replace("\0", "")
 
 
 def _missing_module(argv: Sequence[str], code: int, text: str) -> bool:

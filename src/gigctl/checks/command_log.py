@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["find_runner", "ran_nothing", "shorten"]
+__all__ = ["count_tests", "find_runner", "ran_nothing", "shorten"]
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -90,12 +90,17 @@ def ran_nothing(runner: str, code: int, log: str) -> str | None:
 
     A runner that does not say how many it ran was ended by what it loaded (`os._exit(0)`), which proves nothing either.
     """
-    count = _COUNTERS[runner](log)
+    count = count_tests(runner, log)
     if count is None and code == 0:
         return f"{runner} ended without telling how many tests it ran"
     if count == 0 or (runner in ("pytest", "unittest") and code == 5):
         return f"{runner} ran no test"
     return None
+
+
+def count_tests(runner: str, log: str) -> int | None:
+    """How many tests a runner says that it ran, skipped ones not among them; None where it does not say."""
+    return _COUNTERS[runner](log)
 
 
 def _count_pytest(log: str) -> int | None:

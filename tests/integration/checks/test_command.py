@@ -183,3 +183,22 @@ def test_the_same_failure_gives_the_same_words(tree: Path) -> None:
 
 def test_the_sandbox_was_tried() -> None:
     assert isinstance(find_sandbox(), Sandbox | Missing)
+
+
+@needs_sandbox
+def test_fewer_tests_than_at_the_base_have_failed(tree: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "test_a.py").write_text(PASSING)
+    (base / "test_b.py").write_text(PASSING)
+    (tree / "test_a.py").write_text(PASSING)
+    failed = check(tree, UNITTEST, base_tree=str(base))
+    assert failed.outcome == "fail"
+    assert "unittest ran 1 tests, and 2 at the base" in said(failed)
+    (tree / "test_c.py").write_text(PASSING)
+    assert check(tree, UNITTEST, base_tree=str(base)).outcome == "pass"
+    (base / "test_b.py").write_text(PASSING.replace("1, 1", "1, 2"))  # one that failed there counts as well
+    (tree / "test_c.py").unlink()
+    assert check(tree, UNITTEST, base_tree=str(base)).outcome == "fail"
+    (base / "test_a.py").write_text("import os\nos._exit(0)\n")  # nothing to compare with
+    assert check(tree, UNITTEST, base_tree=str(base)).outcome == "pass"
