@@ -29,14 +29,16 @@ _DANGEROUS = (
     "]"
 )
 _JOINER = "[\u200c\u200d]"
-_RUNNER_COMMAND = r"(?m)^([ \t]*)(::|##\[|##vso\[|##teamcity\[)"
+# GitHub's runner takes `::` after any blanks for a command, and `##[` wherever it stands in a line (ActionCommand.cs);
+# Azure's its `##vso[`.
+_RUNNER_COMMAND = r"(?m)^([^\S\n]*)(?=::)|(##)(?=\[|vso\[|teamcity\[)"
 
 
 def display(text: str, *, in_ci: bool = False) -> str:
     """Text that is safe to send to a terminal; lines and tabs stay.
 
     A control is its picture (`␛`), any other dangerous character `\\u{202e}`, a byte that is no UTF-8 `\\x{ff}`.
-    Zero-width joiners stay where emoji, Arabic and Indic scripts need them. `in_ci`: no line begins a command of a
+    Zero-width joiners stay where emoji, Arabic and Indic scripts need them. `in_ci`: no line holds a command to a
     job's runner (`::`).
     """
     if text.isascii() and text.isprintable():
@@ -95,7 +97,7 @@ def _takes_joiner(char: str) -> bool:
 
 def _disarm(found: re.Match[str]) -> str:
     """A word joiner would be invisible; a visible mark tells a reader that the line was changed."""
-    return f"{found[1]}\\{found[2]}"
+    return f"{found[1] or found[2] or ''}\\"
 
 
 def cell_width(text: str) -> int:

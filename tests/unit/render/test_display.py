@@ -61,10 +61,10 @@ def test_one_line_is_one_line(text: str) -> None:
     assert len(display_line(text).splitlines()) <= 1
 
 
-@given(st.text(st.sampled_from("ab :#[v\n\t\r\u2028"), max_size=30))
+@given(st.text(st.sampled_from("ab :#[v\n\t\r\u2028\u00a0\u3000"), max_size=30))
 def test_no_line_of_a_ci_log_is_a_command(text: str) -> None:
-    shown = display(f"{text}\n  ::set-output name=x::y\n##vso[task]", in_ci=True)
-    assert not re.search(r"(?m)^\s*(::|##\[|##vso\[)", shown)
+    shown = display(f"{text}\n  ::set-output name=x::y\n##vso[task]\nsaid ##[add-mask]x", in_ci=True)
+    assert not re.search(r"(?m)^\s*::|##\[|##vso\[", shown)
 
 
 @given(
