@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from gigctl.agents.base import Agent, AgentError, bound_by_tokens
-from gigctl.agents.local_server import Address, ensure_server, find_server, users_file
+from gigctl.agents.local_prefix import Prefixes
+from gigctl.agents.local_server import Address, ensure_server, find_server, states_folder, users_file
 from gigctl.agents.models import DEFAULT, ModelFile, find_model
 from gigctl.agents.openai_http import OpenAIAgent
 from gigctl.errors import ConfigError, GigctlError
@@ -29,6 +30,11 @@ CALL_SECONDS = 900.0
 """A slow machine writes a token a second; a call that hangs is ended all the same."""
 
 
+SPARE = 1
+"""Calls that wait at the server while every slot is busy: a slot that is done takes the next at once, whatever the one
+that it was busy with still has to go through here."""
+
+
 class LocalAgent:
     """The model that the entry names (without a name: the default), served by the machine's one child process."""
 
@@ -41,6 +47,7 @@ class LocalAgent:
         self._state = state_file(self._paths.runtime, self._model.path)
         self._address: Address | None = None
         self._agent: OpenAIAgent | None = None
+        self._prefixes: Prefixes | None = None
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
 
@@ -66,7 +73,11 @@ class LocalAgent:
         """The agent of the server that lives: one that died, or was stopped, in the middle of a run is started anew."""
         async with self._opening:
             if self._agent is None or find_server(self._state, self._model.path) != self._address:
-                address = await ensure_server(self._state, self._model.path, _say, self._environ)
+                slots = self.entry.concurrency
+                address = await ensure_server(self._state, self._model.path, _say, self._environ, slots)
+                if self.entry.body.get("cache_prompt", True):
+                    prefixes = Prefixes(address, states_folder(self._state))
+                    self._prefixes = await self._stack.enter_async_context(prefixes)
                 self._agent = await self._stack.enter_async_context(self._open(self._model, address))
                 self._address = address
             return self._agent
@@ -79,6 +90,13 @@ class LocalAgent:
         )  # fmt: skip
         return OpenAIAgent(entry, environ=self._environ, key=address.key)
 
+    @property
+    def at_once(self) -> int | None:
+        """How many calls keep every slot busy, once it is open. The limit of the entry, if any, is of slots."""
+        if self._address is None:
+            return None
+        return min(self._address.slots, self.entry.concurrency or self._address.slots) + SPARE
+
     def bound(self, request: Request) -> int | None:
         return bound_by_tokens(self.entry, request)
 
@@ -89,6 +107,8 @@ class LocalAgent:
             agent = await self._reach()
         except GigctlError as error:
             raise AgentError("unavailable", error.message, sent=False, cost=0) from error
+        if self._prefixes is not None:
+            await self._prefixes.share(request)
         return replace(await agent.draft(request), model=agent.entry.model)
 
 

@@ -26,11 +26,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from gigctl.agents.local_shape import Shape, choose_shape
 from gigctl.errors import ConfigError, TemporaryError
 from gigctl.system import locks, proc
 from gigctl.system.files import write_atomic
 
-__all__ = ["Address", "Shape", "ensure_server", "find_server", "stop_servers", "users_file"]
+__all__ = ["Address", "ensure_server", "find_server", "states_folder", "stop_servers", "users_file"]
 
 IDLE_SECONDS = 600.0
 LOAD_SECONDS = 180.0
@@ -42,8 +43,6 @@ HEALTH_SECONDS = 10.0
 """Both cores may be busy with a long prompt; its answer comes in milliseconds otherwise."""
 PROMPT_CACHE_MIB = 512
 """Of prompts that no slot holds any more. llama.cpp's own default is 8 GiB, more than a small machine has."""
-KV_BYTES = 32 * 1024
-"""Of one token in the cache: 28 KiB for the default model (28 layers, 2 heads of 128, keys and values of 16 bits)."""
 
 
 class Address(Struct, frozen=True):
@@ -55,22 +54,6 @@ class Address(Struct, frozen=True):
     model: str
     slots: int
     window: int
-
-
-class Shape(Struct, frozen=True):
-    """How many slots share how many tokens of context."""
-
-    slots: int
-    context: int
-
-
-def choose_shape(memory: int | None = None) -> Shape:
-    """By the machine's memory in bytes: an eighth of it for the cache, at most 8,192 tokens for each of four slots."""
-    if memory is None:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    tokens = memory // 8 // KV_BYTES
-    slots = 4 if tokens >= 4 * 4096 else 2
-    return Shape(slots, max(4096, min(tokens, 8192 * slots)) // 1024 * 1024)
 
 
 # --- the side of who uses it ---
@@ -97,9 +80,16 @@ def find_server(state: Path, model: Path) -> Address | None:
     return address if address.model == str(model.resolve()) else None
 
 
-async def ensure_server(state: Path, model: Path, told: Callable[[str], None], environ: Mapping[str, str]) -> Address:
-    """A server that answers, started where there is none. The caller holds the users' lock. Raises ConfigError,
-    TemporaryError."""
+def states_folder(state: Path) -> Path:
+    """Where the server keeps slots' states for a moment: what clients' prompts begin with is in them."""
+    return state.with_suffix(".slots")
+
+
+async def ensure_server(
+    state: Path, model: Path, told: Callable[[str], None], environ: Mapping[str, str], slots: int | None = None
+) -> Address:
+    """A server that answers, started where there is none, with so many `slots` or as many as memory allows. The caller
+    holds the users' lock. Raises ConfigError, TemporaryError."""
     if (running := await _answering(state, model)) is not None:
         return running
     start = await _start_lock(state)
@@ -107,7 +97,7 @@ async def ensure_server(state: Path, model: Path, told: Callable[[str], None], e
         if (running := await _answering(state, model)) is not None:
             return running
         told("loading the model")
-        return await _start(state, model, environ)
+        return await _start(state, model, environ, slots)
     finally:
         start.release()
 
@@ -124,7 +114,7 @@ async def _start_lock(state: Path) -> locks.Lock:
             await asyncio.sleep(POLL)
 
 
-async def _start(state: Path, model: Path, environ: Mapping[str, str]) -> Address:
+async def _start(state: Path, model: Path, environ: Mapping[str, str], slots: int | None) -> Address:
     from importlib.util import find_spec
 
     if find_spec("xllamacpp") is None:
@@ -138,7 +128,7 @@ async def _start(state: Path, model: Path, environ: Mapping[str, str]) -> Addres
         if (address := await _answering(state, model)) is not None:
             return address
         if not spawned and locks.is_free(serving):  # else one is loading already, whoever started it
-            pid, spawned = _spawn(state, model, environ), True
+            pid, spawned = _spawn(state, model, environ, slots), True
         elif spawned and not _alive(pid) and locks.is_free(serving):
             raise ConfigError(f"the embedded model did not start: {_last_line(log)}", f"see {log}")
         await asyncio.sleep(POLL)
@@ -147,9 +137,9 @@ async def _start(state: Path, model: Path, environ: Mapping[str, str]) -> Addres
     )
 
 
-def _spawn(state: Path, model: Path, environ: Mapping[str, str]) -> int:
+def _spawn(state: Path, model: Path, environ: Mapping[str, str], slots: int | None) -> int:
     """The new process's number."""
-    shape = choose_shape()
+    shape = choose_shape(model, slots)
     idle = environ.get("GIGCTL_MODEL_IDLE", str(IDLE_SECONDS))
     log = state.with_suffix(".log")
     log.unlink(missing_ok=True)
@@ -227,14 +217,22 @@ def serve(model: Path, state: Path, idle: float, shape: Shape) -> None:
         return  # another serves this model already
     lock.path.write_text(str(os.getpid()))
     state.unlink(missing_ok=True)
-    _server, address = _listen(model, shape)
+    _server, address = _listen(model, shape, _emptied(states_folder(state)))
     write_atomic(state, json.dumps(asdict(address)).encode(), mode=0o600)
     _wait_until_idle(users_file(state), idle)
     state.unlink(missing_ok=True)
     os._exit(0)
 
 
-def _listen(model: Path, shape: Shape) -> tuple[Any, Address]:
+def _emptied(folder: Path) -> Path:
+    """A folder of the user's own, without what somebody who was killed left in it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.iterdir():
+        left.unlink(missing_ok=True)
+    return folder
+
+
+def _listen(model: Path, shape: Shape, states: Path) -> tuple[Any, Address]:
     """The server, which ends with its object, and where it listens."""
     import xllamacpp
 
@@ -245,6 +243,7 @@ def _listen(model: Path, shape: Shape) -> tuple[Any, Address]:
     params.n_parallel = shape.slots
     params.n_ctx = shape.context
     params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.slot_save_path = f"{states}/"
     params.verbosity = 0
     params.ui = False
     server = xllamacpp.Server(params)

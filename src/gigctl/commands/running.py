@@ -72,12 +72,13 @@ def run_options(
     desk: Desk, limits: Limits, again: Again | None = None, vs: str | None = None
 ) -> tuple[RunOptions, tuple[str, ...]]:
     """What a run is asked for, and who drafts where nobody is named. Raises UsageError."""
-    settings = load_settings(desk.paths.config_file, desk.environ).settings
+    loaded = load_settings(desk.paths.config_file, desk.environ)
+    settings, paced = loaded.settings, limits.jobs is None and loaded.origins["jobs"] == "default"
     named, again = vs or limits.agent, again or Again()
     each = parse_usd(limits.max_cost_each, settings.rates) if limits.max_cost_each is not None else None
     options = RunOptions(
         agents=tuple(named.split(",")) if named else None, wanted_all=vs is not None, drafts=limits.drafts,
-        repairs=limits.repair, usual_repairs=settings.repair, jobs=limits.jobs or settings.jobs,
+        repairs=limits.repair, usual_repairs=settings.repair, jobs=limits.jobs or settings.jobs, paced=paced,
         max_cost=parse_usd(limits.max_cost, settings.rates) if limits.max_cost is not None else settings.max_cost,
         max_cost_each=each, fresh=limits.fresh, retry_failed=again.retry_failed, retry_unknown=again.retry_unknown,
         unsafe_no_sandbox=limits.unsafe_no_sandbox,

@@ -37,6 +37,7 @@ class Crew:
         """Agents that cost more than they could, before this run: their prices are not to be trusted."""
         self._desk = desk
         self._unsafe_no_sandbox = options.unsafe_no_sandbox
+        self._paced = options.paced
         self._opened: dict[str, Agent] = {}
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._versions: dict[str, int] = {}
@@ -74,6 +75,8 @@ class Crew:
                         self.failing.add(name)
                     if limits.find_overspent(tx, name):
                         self.marked.add(name)
+                if self._paced and (at_once := getattr(opened, "at_once", None)) is not None:
+                    self.places[name] = asyncio.Semaphore(at_once)
                 self._opened[name] = opened
         return self._opened[name]
 

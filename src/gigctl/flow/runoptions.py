@@ -31,6 +31,7 @@ class RunOptions(Struct, frozen=True):
     repairs: int | None = None  # None: as the open round has it, in a new one as `usual_repairs`
     usual_repairs: int = 2
     jobs: int = 1
+    paced: bool = False  # nobody said how many: who knows how many calls it serves at once is sent so many
     max_cost: int | None = None
     max_cost_each: int | None = None
     fresh: bool = False

@@ -21,7 +21,8 @@ def take_turn(tx: Tx, entry: AgentEntry, now: int, tokens: int) -> float:
     open_until = tx.once("SELECT open_until FROM agent_limit WHERE name = ?", entry.name) or 0
     if open_until > now:
         return float(open_until - now) / 1e6
-    if entry.concurrency is not None and _in_flight(tx, entry.name) >= entry.concurrency:
+    # Of the embedded model it is the number of slots: more may wait in its process than it answers at once.
+    if entry.kind != "local" and entry.concurrency is not None and _in_flight(tx, entry.name) >= entry.concurrency:
         return 0.05
     if (tx.once("SELECT failures FROM agent_limit WHERE name = ?", entry.name) or 0) >= FAILURES:
         hold_back(tx, entry.name, now + FIRST_REST)  # one goes and tries; the others see what becomes of it

@@ -172,6 +172,36 @@ def test_a_caller_that_dies_while_it_loads_leaves_one_process(embedded_model: Em
     assert address.pid == pid
 
 
+BRIEF = "You write one short sentence about the thing that is named, and nothing else. " * 12
+THINGS = ("lamp", "chair", "kettle", "clock", "mirror", "bench")
+
+
+def test_what_prompts_begin_with_is_read_once_for_all_slots(embedded_model: EmbeddedModel, own: Path) -> None:
+    """By the server's own count: none of the first prompts, which start together in slots that know nothing, reads the
+    beginning, and it is about as long as they are."""
+
+    async def main() -> tuple[list[Draft], int]:
+        entry = AgentEntry("local", "local", concurrency=3)
+        async with LocalAgent(entry, environ=embedded_model.environ(own)) as agent:
+            assert agent.at_once == 4
+            asked = (Request((Part("system", BRIEF), Part("source", f"The {thing}.")), 24) for thing in THINGS)
+            drafts = await asyncio.gather(*(agent.draft(request) for request in asked), return_exceptions=True)
+            return [draft for draft in drafts if isinstance(draft, Draft)], len(drafts)
+
+    drafts, count = asyncio.run(main())
+    used = [draft.usage for draft in drafts if draft.usage is not None]
+    assert len(used) >= count - 1  # a long answer may be cut
+    assert min(usage.input for usage in used) > 150
+    assert all(usage.input - usage.cached <= 20 for usage in used)
+    assert not list(own.glob("*.slots/*"))
+
+
+def test_without_the_prompt_cache_all_is_read_again(embedded_model: EmbeddedModel) -> None:
+    entry = AgentEntry("local", "local", body={"cache_prompt": False})
+    drafts = ask(embedded_model.environ(), translation("Oui."), translation("Non."), entry=entry)
+    assert [draft.usage.cached for draft in drafts if draft.usage] == [0, 0]
+
+
 def test_killed_in_mid_call_the_call_is_unknown_and_the_next_one_answered(
     embedded_model: EmbeddedModel, own: Path
 ) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import asdict
 
-from gigctl.agents.local_server import Address, Shape, choose_shape, ensure_server, find_server, stop_servers
+from gigctl.agents.local_server import Address, ensure_server, find_server, stop_servers
 from gigctl.errors import ConfigError
 from gigctl.system import locks
 
-GIB = 2**30
 HOLDER = """
 import os, sys, time
 from pathlib import Path
@@ -36,19 +35,6 @@ def a_holder(serving: Path) -> subprocess.Popen[str]:
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     return holder
-
-
-@pytest.mark.parametrize(
-    ("memory", "shape"),
-    [
-        (2 * GIB, Shape(2, 8192)),
-        (4 * GIB, Shape(4, 16384)),
-        (8 * GIB, Shape(4, 32768)),
-        (64 * GIB, Shape(4, 32768)),
-    ],
-)
-def test_the_shape_goes_by_memory(memory: int, shape: Shape) -> None:
-    assert choose_shape(memory) == shape
 
 
 def test_a_file_without_a_process_tells_of_no_server(tmp_path: Path) -> None:
