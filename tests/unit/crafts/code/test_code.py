@@ -121,6 +121,13 @@ def test_a_repair_of_an_answer_that_could_not_be_read() -> None:
     assert "its search is not in" in asked.parts[-1].text
 
 
+def test_only_the_first_of_several_drafts_is_the_likeliest() -> None:
+    first, second, third = (code.ask(task(), AskContext(sample=n)) for n in range(3))
+    assert (first.temperature, first.seed) == (0.0, None)
+    assert second.temperature and second.temperature == third.temperature
+    assert second.seed != third.seed
+
+
 def test_an_answer_becomes_a_change_of_the_base() -> None:
     found = code.read(task(), Draft("<think>hm</think>src/calc.py\n```\ndef add(a, b):\n    return a + b\n```"))
     assert found == Content((Change("src/calc.py", REGULAR, CALC.replace(b"-", b"+")),), BASE)
