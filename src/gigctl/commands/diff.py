@@ -13,8 +13,10 @@ from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.difftool import run_tool
 from gigctl.flow.showing import Pair, find_pair, tree_diff
-from gigctl.render.diff import render_obeyed, render_patch, render_unified, render_words
+from gigctl.render.code_diff import render_patch
+from gigctl.render.diff import render_obeyed, render_unified, render_words
 from gigctl.render.output import Output
+from gigctl.render.tasks import render_checks
 from gigctl.render.terminal import Terminal
 
 app = verb()
@@ -67,7 +69,9 @@ def _edited(pair: Pair, unified: bool) -> bool:
 
 def _render(desk: Desk, terminal: Terminal, pair: Pair, *, by_words: bool) -> str:
     if not pair.prose:
-        return render_patch(tree_diff(desk, pair.old, pair.new), terminal)
+        patch = render_patch(tree_diff(desk, pair.old, pair.new), terminal)
+        beside = render_checks(pair.verdicts, terminal) if terminal.is_tty and patch else []
+        return "\n".join([*map(terminal.folded, beside), "", patch]) if beside else patch
     if by_words:
         same = pair.old.text == pair.new.text
         text = "" if same else render_words(pair.old.text, pair.new.text, terminal)

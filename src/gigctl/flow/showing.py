@@ -10,7 +10,7 @@ from gigctl.flow.references import get_task
 from gigctl.insight.queue import list_queue
 from gigctl.insight.sheet import TaskSheet, load_request, load_sheet
 from gigctl.ledger import revisions, tasks
-from gigctl.model import Content
+from gigctl.model import Content, Verdict
 from gigctl.records import AttemptRecord, RevisionRecord
 from gigctl.system.git.difference import diff_trees
 from gigctl.system.git.store import Store
@@ -73,12 +73,14 @@ def _made_by(sheet: TaskSheet) -> int | None:
 
 
 class Pair(Struct, frozen=True):
-    """Two contents to be compared, with the names they go by. `prose` is True for a text whose words matter."""
+    """Two contents to be compared, with the names they go by. `prose` is True for a text whose words matter; `verdicts`
+    are those of the new one."""
 
     old: Content
     new: Content
     names: tuple[str, str]
     prose: bool
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def changed(self) -> list[str]:
@@ -97,15 +99,16 @@ def find_pair(desk: Desk, words: list[str]) -> Pair:
         found = [revisions.get_revision(tx, t.task, t.revision) for t in targets]
         contents = [revisions.get_content(tx, revision.id) for revision in found]
         if len(found) == 2:
-            return Pair(contents[0], contents[1], (found[0].ref, found[1].ref), contents[0].is_text)
+            return Pair(contents[0], contents[1], (found[0].ref, found[1].ref), contents[0].is_text, found[1].verdicts)
         revision, task = found[0], targets[0].task
         edited = revision.made_by == "human" and revision.parent is not None
         parent = revisions.get_revision(tx, task, revision.parent) if edited else None
         if parent is not None:
             old = revisions.get_content(tx, parent.id)
-            return Pair(old, contents[0], (parent.ref, revision.ref), contents[0].is_text)
+            return Pair(old, contents[0], (parent.ref, revision.ref), contents[0].is_text, revision.verdicts)
         source = tasks.get_input(tx, task.id, revision.input_n)
-        return Pair(source, contents[0], (f"{task.ref} source", revision.ref), contents[0].is_text)
+        names = (f"{task.ref} source", revision.ref)
+        return Pair(source, contents[0], names, contents[0].is_text, revision.verdicts)
 
 
 def tree_diff(desk: Desk, old: Content, new: Content) -> bytes:

@@ -18,7 +18,7 @@ from gigctl.render.display import display, display_line
 from gigctl.render.terminal import Terminal
 from gigctl.system.git.paths import list_obeyed
 
-__all__ = ["Block", "compare", "render_obeyed", "render_patch", "render_unified", "render_words", "words"]
+__all__ = ["Block", "compare", "render_obeyed", "render_unified", "render_words", "words"]
 
 _MOST_CELLS = 160_000
 """Of difflib's table: 400 by 400 lines take about 0.1 s at worst."""
@@ -259,21 +259,3 @@ def _word_mark(style: Literal["removed", "added"], text: str, terminal: Terminal
     if terminal.color:
         return "\n".join(terminal.styled(line, style) for line in shown)
     return "\n".join(f"{marks[0]}{line}{marks[1]}" if line else "" for line in shown)
-
-
-# --- a patch that git made ---
-
-
-def render_patch(patch: bytes, terminal: Terminal) -> str:
-    """A unified diff's bytes: in a pipe their own characters, on a terminal displayed and coloured."""
-    text = patch.decode("utf-8", "surrogateescape")
-    if not terminal.is_tty and not terminal.in_ci:
-        return text
-    return "".join(_patch_line(line, terminal) + "\n" for line in text.split("\n")[:-1])
-
-
-def _patch_line(line: str, terminal: Terminal) -> str:
-    heads = {"@@": "hunk", "+++": "bold", "---": "bold", "diff": "bold", "+": "added", "-": "removed"}
-    style = next((style for head, style in heads.items() if line.startswith(head)), "")
-    shown = _shown(line, terminal)
-    return terminal.styled(shown, style) if style else shown

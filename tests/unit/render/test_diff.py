@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigctl.render.diff import compare, render_patch, render_unified, render_words, words
+from gigctl.render.diff import compare, render_unified, render_words, words
 from gigctl.render.terminal import Terminal
 
 PIPE = Terminal()
@@ -98,22 +98,3 @@ def test_huge_texts_are_quick() -> None:
     render_unified("".join(old), "".join(new), PIPE)
     render_unified("".join(same), "".join(reversed(same)), PIPE)
     assert time.process_time() - started < 10  # a quadratic one takes minutes
-
-
-PATCH = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old \x1b]52;c;YQ==\x07\n+new\xff\n"
-
-
-def test_a_patch_in_a_pipe_is_its_own_bytes() -> None:
-    assert render_patch(PATCH, PIPE).encode("utf-8", "surrogateescape") == PATCH
-
-
-def test_a_patch_on_a_terminal_is_shown_and_never_sent() -> None:
-    plain = render_patch(PATCH, TTY)
-    assert "\x1b" not in plain
-    assert "\x07" not in plain
-    assert plain.count("\n") == PATCH.count(b"\n")
-    assert "-old ␛]52;c;YQ==␇" in plain
-    lines = render_patch(PATCH, COLOR).splitlines()
-    assert lines[4] == COLOR.styled("-old ␛]52;c;YQ==␇", "removed")
-    assert lines[3] == COLOR.styled("@@ -1 +1 @@", "hunk")
-    assert lines[2] == COLOR.styled("+++ b/x", "bold")
