@@ -1,4 +1,4 @@
-"""What an answer says: whole files in fences and SEARCH/REPLACE blocks, in the habits that models have.
+"""What an answer says: whole files in fences, SEARCH/REPLACE blocks and diffs, in the habits that models have.
 
 Nothing is applied here (`edits.py`); what can't be read is MalformedAnswer with a sentence a model can act on.
 """
@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from gigctl.crafts.base import MalformedAnswer
+from gigctl.crafts.code.diffs import FileDiff, begins_diff, read_diffs
 
-__all__ = ["Block", "WholeFile", "parse_answer"]
+__all__ = ["Block", "Edit", "WholeFile", "parse_answer"]
 
 
 class WholeFile(Struct, frozen=True):
@@ -36,6 +37,8 @@ class Block(Struct, frozen=True):
     number: int
 
 
+Edit = WholeFile | Block | FileDiff
+
 _SEARCH = re.compile(r"<{5,9} ?(?:SEARCH|ORIGINAL|HEAD)\b[ \t:]*(?P<path>.*)")
 _DIVIDER = re.compile(r"={7}")
 _REPLACE = re.compile(r">{5,9}(?: ?(?:REPLACE|UPDATED|END)\b.*)?")
@@ -44,20 +47,33 @@ _COMMENT = re.compile(r"(?:#|//|--|;|%|/\*|<!--)\s*(?P<text>.*?)\s*(?:\*/|-->)?"
 _TITLE = re.compile(r"(?:(?:file|filename|path|file path|title)\s*[:=]\s*)", re.IGNORECASE)
 _PATH = re.compile(r"(?:[\w@+.\-]+/)*(?:[\w@+\-]*\.[\w.+\-]*\w|[\w@+.\-]+/[\w@+\-]+)")
 _WORD = re.compile(r"[\w@+.\-/\\~:]*[\w@+\-]")
+_DIFF_FILES = (".diff", ".patch")
 _NO_FILE = frozenset({"bash", "sh", "shell", "zsh", "console", "terminal", "text", "txt", "output", "diff"})
 """Fences of these languages, where no path stands by them, show a command or its output."""
 
 
-def parse_answer(text: str, known: Collection[str], named: Sequence[str]) -> tuple[WholeFile | Block, ...]:
+def parse_answer(text: str, known: Collection[str], named: Sequence[str]) -> tuple[Edit, ...]:
     """The edits in an answer, in its order.
 
     `known` are the tree's paths, `named` those that were shown whole: a fence without a path is the one named file
     where there is no other fence. Raises MalformedAnswer; an answer without any edit is one.
     """
-    found = _Reader(text.replace("\r\n", "\n").split("\n"), frozenset(known), tuple(named)).read()
+    found = _Reader(_lines(text), frozenset(known), tuple(named)).read()
     if not found:
         raise MalformedAnswer("The answer holds no file. Write each file's path on a line and the file in a fence.")
     return found
+
+
+def _lines(text: str) -> list[str]:
+    """A diff of a CRLF file has such ends within lines of its own, so that they stay, unless all lines have them."""
+    lines = text.split("\n")
+    if all(line.endswith("\r") for line in lines[:-1] if line):
+        lines = [line.removesuffix("\r") for line in lines]
+    return lines
+
+
+def _bare(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line.removesuffix("\r") for line in lines)
 
 
 class _Reader:
@@ -70,17 +86,19 @@ class _Reader:
         self.at = 0
         self.path: str | None = None  # the path spoken of last
         self.spoken_at = -9  # the line that spoke of it
-        self.edits: list[WholeFile | Block] = []
+        self.edits: list[Edit] = []
         self.nameless: list[tuple[str, ...]] = []
         self.wrapped = ""  # the marks of a fence around blocks
 
-    def read(self) -> tuple[WholeFile | Block, ...]:
+    def read(self) -> tuple[Edit, ...]:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             if marker := _SEARCH.fullmatch(line.rstrip()):
                 self._read_block(marker["path"])
             elif fence := _FENCE.fullmatch(line.rstrip()):
                 self._read_fence(fence)
+            elif begins_diff(self.lines, self.at):
+                self._read_diffs(self.at, None)
             else:
                 self._read_prose(line)
         self._settle_nameless()
@@ -105,14 +123,50 @@ class _Reader:
             self.wrapped = fence["marks"]
             self.at += 1
             return
+        if self._holds_diff(fence["info"]):
+            end = self._end_of_diff(fence)
+            self._read_diffs(self.at + 1, end)
+            self.at, self.spoken_at = end + 1, -9
+            return
         end = self._end_of(fence)
-        self._add_file(self.lines[self.at + 1 : end], fence["info"])
+        self._add_file(_bare(self.lines[self.at + 1 : end]), fence["info"])
         self.at, self.spoken_at = end + 1, -9
 
     def _holds_blocks(self) -> bool:
         """Whether the fence at hand begins with a block, after at most a line that names its path."""
         inside = [line.rstrip() for line in self.lines[self.at + 1 : self.at + 6] if line.strip()][:2]
         return any(_SEARCH.fullmatch(line) for line in inside)
+
+    # --- diffs ---
+
+    def _holds_diff(self, info: str) -> bool:
+        """Whether the fence at hand is a diff, and no file that is kept as one."""
+        path = self.path if self._just_spoken() else None
+        if path is not None and path.endswith(_DIFF_FILES):
+            return False
+        words = info.casefold().split()
+        if words[:1] in (["diff"], ["patch"], ["udiff"]):
+            return True
+        at = next((n for n in range(self.at + 1, len(self.lines)) if self.lines[n].strip()), len(self.lines))
+        return at < len(self.lines) and begins_diff(self.lines, at)
+
+    def _end_of_diff(self, fence: re.Match[str]) -> int:
+        """The line that closes the fence: it alone has no sign before its marks."""
+        for number in range(self.at + 1, len(self.lines)):
+            if re.fullmatch(rf"{re.escape(fence['indent'])}{fence['marks']}[`~]*\s*", self.lines[number]):
+                return number
+        raise MalformedAnswer(f"The fence on line {self.at + 1} of the answer is never closed. Close every fence.")
+
+    def _read_diffs(self, start: int, end: int | None) -> None:
+        spoken = self.path if end is not None and self.spoken_at >= 0 else None
+        found, self.at = read_diffs(self.lines, start, end, self._known, spoken)
+        self.edits += found
+
+    def _known(self, path: str) -> str | None:
+        found = self._resolve(path)
+        return found if found in self.known else None
+
+    # --- files ---
 
     def _end_of(self, fence: re.Match[str]) -> int:
         """The line that closes the fence; a fence with an info string inside it opens one of its own."""
@@ -126,7 +180,7 @@ class _Reader:
                 return number
         raise MalformedAnswer(f"The fence on line {self.at + 1} of the answer is never closed. Close every fence.")
 
-    def _add_file(self, body: list[str], info: str) -> None:
+    def _add_file(self, body: Sequence[str], info: str) -> None:
         language = info.strip().casefold()
         path = self.path if self._just_spoken() else None
         title = self._title_of(body)
@@ -145,7 +199,7 @@ class _Reader:
         """Whether nothing but blank lines stands between the line that named a path and the fence."""
         return self.spoken_at >= 0 and not any(line.strip() for line in self.lines[self.spoken_at + 1 : self.at])
 
-    def _title_of(self, body: list[str]) -> str | None:
+    def _title_of(self, body: Sequence[str]) -> str | None:
         comment = _COMMENT.fullmatch(body[0].strip()) if body else None
         if comment is None:
             return None
@@ -170,8 +224,8 @@ class _Reader:
         if path is None:
             raise MalformedAnswer(f"Block {number} does not say its file. Write the path on the line before it.")
         self.path = path
-        search, replace = self.lines[start:divider], self.lines[divider + 1 : end]
-        self.edits.append(Block(path, tuple(search), tuple(replace), number))
+        search, replace = _bare(self.lines[start:divider]), _bare(self.lines[divider + 1 : end])
+        self.edits.append(Block(path, search, replace, number))
         self.at = end + 1
 
     def _find(self, marker: re.Pattern[str], start: int, otherwise: str) -> int:

@@ -13,7 +13,10 @@ from itertools import pairwise
 from msgspec import Struct
 
 from gigctl.crafts.base import MalformedAnswer
-from gigctl.crafts.code.answers import Block, WholeFile
+from gigctl.crafts.code.answers import Block, Edit, WholeFile
+from gigctl.crafts.code.diffs import FileDiff
+from gigctl.crafts.code.hunks import apply_diffs
+from gigctl.crafts.code.nearest import describe_nearest
 from gigctl.crafts.code.paths import check_path
 from gigctl.model import REGULAR, Change
 
@@ -56,15 +59,23 @@ class _Text(Struct, frozen=True):
         return ((_BOM if self.bom else "") + text).encode("utf-8", "surrogateescape")
 
 
-def apply_edits(edits: Iterable[WholeFile | Block], tree: Mapping[str, Change]) -> tuple[Change, ...]:
+def apply_edits(edits: Iterable[Edit], tree: Mapping[str, Change]) -> tuple[Change, ...]:
     """The changed files, sorted by path. Raises MalformedAnswer where one edit does not apply, or nothing changes.
 
     `tree` is the base by path; a file whose data is None is there, but not for an answer to change.
     """
+    diffs: list[FileDiff] = []
     by_path: dict[str, list[WholeFile | Block]] = {}
     for edit in edits:
-        by_path.setdefault(edit.path, []).append(edit)
-    changes = [change for path in sorted(by_path) if (change := _change(path, by_path[path], tree))]
+        if isinstance(edit, FileDiff):
+            diffs.append(edit)
+        else:
+            by_path.setdefault(edit.path, []).append(edit)
+    made = apply_diffs(diffs, tree)
+    if twice := next((path for path in by_path if path in made), None):
+        raise MalformedAnswer(f"{twice} comes twice, once in a diff. Give each file once.")
+    made |= {path: change for path in by_path if (change := _change(path, by_path[path], tree))}
+    changes = [made[path] for path in sorted(made) if made[path] != tree.get(path)]
     if not changes:
         raise MalformedAnswer("The answer changes nothing: its files are as they were. Make the change.")
     return tuple(changes)
@@ -190,25 +201,13 @@ def _span(path: str, block: Block, lines: Sequence[str]) -> tuple[int, int]:
             return found[0], found[0] + len(block.search)
     raise MalformedAnswer(
         f"Block {block.number}: its search is not in {path}. Quote the file's lines exactly, blanks included."
-        + _nearest(block.search, lines)
+        + describe_nearest(block.search, lines)
     )
 
 
 def _matches(search: list[str], lines: list[str]) -> list[int]:
     size, first = len(search), search[0]
     return [at for at, line in enumerate(lines) if line == first and lines[at : at + size] == search]
-
-
-def _nearest(search: Sequence[str], lines: Sequence[str]) -> str:
-    """The file's lines that come closest to a search, as far as one short look finds any."""
-    wanted = next(line.strip() for line in search if line.strip())
-    stripped = [line.strip() for line in lines[:_MATCHER_LINES]]
-    close = difflib.get_close_matches(wanted[:200], [line[:200] for line in stripped], n=1, cutoff=0.6)
-    if not close:
-        return ""
-    at = next(number for number, line in enumerate(stripped) if line[:200] == close[0])
-    shown = "\n".join(line[:160] for line in lines[at : at + min(len(search), 5)])
-    return f" The nearest lines are (from line {at + 1}):\n{shown}"
 
 
 def find_differences(before: bytes, after: bytes) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
