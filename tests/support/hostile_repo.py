@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,13 +79,14 @@ class Hostile:
             config.write(f'[url "ext::{self.trap("aimed")} "]\n\tinsteadOf = {store}\n')
 
 
-def make_hostile(folder: Path) -> Hostile:
-    """The repository, a worktree of it, a folder whose `.git` file points at it, a bare one; owned by somebody else."""
+def make_hostile(folder: Path, more: Mapping[str, bytes | str] | None = None) -> Hostile:
+    """The repository (with `more` files), a worktree of it, a folder whose `.git` file points at it, a bare one; owned
+    by somebody else."""
     folder.mkdir(parents=True, exist_ok=True)
     canary, script = folder / "canary", folder / "trap"
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" >>"{canary}"\ncase "$1" in clean | smudge) cat ;; esac\n')
     script.chmod(0o755)
-    repository = make_repository(folder / "client", _FILES)
+    repository = make_repository(folder / "client", {**_FILES, **(more or {})})
     _add_links_and_submodule(repository, folder)
     worktree = folder / "worktree"
     repository.git("worktree", "add", "--quiet", str(worktree), "HEAD")
