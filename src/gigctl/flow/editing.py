@@ -14,13 +14,15 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from gigctl.errors import GigctlError, UsageError
+from gigctl.flow import integration
 from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
 from gigctl.flow.review import Unchanged, add_edit, refuse_edit
 from gigctl.flow.scissors import Laid, find_text, lay_out, without_added_end
 from gigctl.insight.sheet import TaskSheet, load_sheet
 from gigctl.ledger import revisions, tasks
-from gigctl.model import Content
+from gigctl.ledger.store import Tx
+from gigctl.model import EXECUTABLE, REGULAR, Change, Content, quote_path
 from gigctl.records import RevisionRecord, TaskRecord
 from gigctl.system import proc
 from gigctl.system.git.folder import check_out, collect_folder
@@ -44,9 +46,11 @@ def edit_from(
     warn: Callable[[str], None],
 ) -> RevisionRecord:
     """A revision from elsewhere: a text's file (None: standard input), or a folder with the task's tree in it."""
-    task, old = _load(desk, word)
+    task, old, _ = _load(desk, word)
     if not old.is_text:
-        return add_edit(desk, task, _from_folder(desk, old, path, warn, agree))
+        taken = _from_folder(desk, old, path, warn, agree)
+        _refuse_unjoined(task, taken)
+        return add_edit(desk, task, taken)
     data = _read(path, stdin)
     content = _text_content(data, old, str(path or "standard input"))
     _refuse_empty(desk, task, content)
@@ -64,8 +68,10 @@ class Beside(Struct, frozen=True):
 def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Beside | None = None) -> RevisionRecord:
     """Opens the user's editor on the task's text, or on the changed files of its tree. What is written is kept where
     it can't be taken, and said."""
-    task, old = _load(desk, word)
+    task, old, at_odds = _load(desk, word)
     argv = _find_editor(environ)
+    if at_odds and beside:
+        beside.tell(f"git could not join {', '.join(map(quote_path, at_odds))}: look at what each change does there")
     folder = Path(tempfile.mkdtemp(prefix=f"gigctl-{task.ref}-"))
     aside = _aside(desk, word, beside) if beside else ""
     page = _lay_out(desk, old, folder, task, aside)
@@ -77,7 +83,9 @@ def edit_in_editor(desk: Desk, word: str, environ: Mapping[str, str], beside: Be
         seconds = time.monotonic() - begun
         content = _collect(desk, old, folder, page, beside.tell if beside else lambda _: None)
         if task.current_id is None and content.sha256 == old.sha256:
-            raise Unchanged(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from FILE takes any text")
+            what = "FILE takes any text" if old.is_text else "DIR takes any folder with the tree"
+            raise Unchanged(f"nothing was changed in {task.ref}", f"gigctl edit {task.ref} --from {what}")
+        _refuse_unjoined(task, content)
         _refuse_empty(desk, task, content)
         revision = add_edit(desk, task, content, seconds=seconds)
     except GigctlError as error:
@@ -118,16 +126,27 @@ def _open(argv: list[str], files: Sequence[Path], folder: Path) -> None:
         raise UsageError(f"{argv[0]} ended with {code}; nothing was recorded")
 
 
-def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content]:
-    """The task and what editing starts from: the named or current revision, else the source that is to be worked on.
+def _load(desk: Desk, word: str) -> tuple[TaskRecord, Content, tuple[str, ...]]:
+    """The task and what editing starts from: the named or current revision, else the source that is to be worked on, or
+    the changes that are to be joined, and the paths where they are at odds.
     Raises UsageError where it is not to be edited: before anything is written."""
     with desk.ledger.reading() as tx:
         target = get_task(tx, word)
         task = target.task
         refuse_edit(tx, task)
-        if target.revision is None and task.current_id is None:
-            return task, tasks.get_input(tx, task.id, task.input_n)
-        return task, revisions.get_content(tx, revisions.get_revision(tx, task, target.revision).id)
+        if target.revision is None and _has_no_draft(tx, task):
+            marked = integration.find_marked(tx, desk.store, task)
+            if marked is not None:
+                return task, marked.content, marked.at_odds
+            return task, tasks.get_input(tx, task.id, task.input_n), ()
+        return task, revisions.get_content(tx, revisions.get_revision(tx, task, target.revision).id), ()
+
+
+def _has_no_draft(tx: Tx, task: TaskRecord) -> bool:
+    """Of what it is asked for now: a task that joins changes begins anew where one of them is another."""
+    if task.current_id is None:
+        return True
+    return bool(integration.list_joined(task)) and revisions.get_revision(tx, task).input_n != task.input_n
 
 
 class _Page(Struct, frozen=True):
@@ -157,7 +176,12 @@ def _lay_out(desk: Desk, old: Content, folder: Path, task: TaskRecord, aside: st
     tree.mkdir()
     store = Store.open(desk.store)
     check_out(store, store.tree_of(old), tree)
-    return _Page(tuple(tree / change.path for change in old.changes if change.data is not None) or (tree,))
+    return _Page(tuple(tree / change.path for change in old.changes if _can_be_edited(change)) or (tree,))
+
+
+def _can_be_edited(change: Change) -> bool:
+    """An editor would change what is no text by the mere saving of it, and follow a link."""
+    return change.data is not None and change.mode in (REGULAR, EXECUTABLE) and b"\0" not in change.data
 
 
 def _collect(desk: Desk, old: Content, folder: Path, page: _Page, warn: Callable[[str], None]) -> Content:
@@ -207,6 +231,13 @@ def _text_content(data: bytes, old: Content, name: str) -> Content:
         return Content.of_text(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is no UTF-8 (byte {error.start})", "save it as UTF-8") from error
+
+
+def _refuse_unjoined(task: TaskRecord, content: Content) -> None:
+    if left := integration.list_unjoined(task, content):
+        paths = ", ".join(map(quote_path, left[:5]))
+        raise UsageError(f"the marks of what is to be joined (<<<<<<<) still stand in {paths}; nothing was recorded",
+                         f"gigctl edit {task.ref}")  # fmt: skip
 
 
 def _refuse_empty(desk: Desk, task: TaskRecord, content: Content) -> None:

@@ -8,16 +8,19 @@ them is signed for anew is another input, so that no signature outlives it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.ledger import decisions, gigs, revisions, tasks
 from gigctl.ledger.store import Tx
-from gigctl.model import CheckSpec, Content, Own, TaskSpec
+from gigctl.model import Change, CheckSpec, Content, Own, TaskSpec
 from gigctl.records import GigRecord, TaskRecord
-from gigctl.system.git import Store, diff_trees, merge_trees
+from gigctl.system.git import Merged, Store, diff_trees, merge_trees
 
-__all__ = ["add", "find", "is_outdated", "list_joined", "renew"]
+__all__ = ["Marked", "add", "find", "find_marked", "is_outdated", "list_joined", "list_unjoined", "renew"]
 
 _JOINS = "joins"
 _SHOWN = 24_000
@@ -128,13 +131,61 @@ def _add_draft(
     tx: Tx, store: Store, task_id: int, base: str, joined: Sequence[TaskRecord], tree: str | None
 ) -> None:  # fmt: skip
     """The changes put together, where that can be done without a thought; a person still looks at it."""
-    tree = tree or merge_trees(store, base, [store.tree_of(_signed_content(tx, task)) for task in joined])
+    merged = None if tree else _merge(tx, store, base, joined)
+    if merged is not None and not merged.at_odds:
+        tree = merged.tree
     changes = store.list_changes(base, tree) if tree is not None else ()
     if not changes:
         return
     task = tasks.get_task_by_id(tx, task_id)
     tasks.set_current(tx, task_id, revisions.add_revision(tx, task, Content(changes, base), made_by="memory"))
     tasks.set_state(tx, task_id, "review")
+
+
+def _merge(tx: Tx, store: Store, base: str, joined: Sequence[TaskRecord]) -> Merged | None:
+    return merge_trees(store, base, [store.tree_of(_signed_content(tx, task)) for task in joined])
+
+
+class Marked(Struct, frozen=True):
+    """What git makes of the changes where it can't join all: its marks, with the tasks' references, are in the text of
+    the paths that are `at_odds`."""
+
+    content: Content
+    at_odds: tuple[str, ...]
+
+
+def find_marked(tx: Tx, place: Path, task: TaskRecord) -> Marked | None:
+    """What a person starts from where there is no draft of what it joins; None where there is nothing to be joined."""
+    joined = _load_joined(tx, task)
+    base = task.input_base
+    if base is None or not list_joined(task) or any(one.state != "signed" for one in joined):
+        return None
+    store = Store.open(place)
+    merged = _merge(tx, store, base, joined)
+    if merged is None:
+        return None
+    names = {side: one.ref for side, one in zip(merged.sides, joined, strict=True)}
+    changes = tuple(_named(change, names) for change in store.list_changes(base, merged.tree))
+    return Marked(Content(changes, base), merged.at_odds)
+
+
+def _named(change: Change, names: Mapping[str, str]) -> Change:
+    """With the tasks' references where git wrote the names of commits that are nobody's."""
+    path, data = change.path, change.data
+    for side, ref in names.items():
+        path = path.replace(side, ref)
+        data = None if data is None else data.replace(side.encode(), ref.encode())
+    return replace(change, path=path, data=data)
+
+
+_MARK = re.compile(rb"^(?:<{7}|>{7}) (?:[A-Za-z]|[0-9a-f]{40}$)", re.MULTILINE)
+
+
+def list_unjoined(task: TaskRecord, content: Content) -> list[str]:
+    """The paths in which git's marks still stand."""
+    if not list_joined(task):
+        return []
+    return [change.path for change in content.changes if change.data is not None and _MARK.search(change.data)]
 
 
 def _listed(joined: Sequence[TaskRecord]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from jsonschema import Draft202012Validator
 from gigctl.errors import GateError, UsageError, WaitsForHuman
 from gigctl.flow import review
 from gigctl.flow.deliver import Options, deliver
+from gigctl.flow.editing import Beside, edit_from, edit_in_editor
 from gigctl.flow.gigfile import TaskWish
 from gigctl.flow.manifest import MANIFEST, read_manifest
+from gigctl.flow.review import Unchanged
 from gigctl.flow.verify import verify
 from gigctl.ledger import deliveries, gigs, revisions, tasks
 from gigctl.model import EXECUTABLE, LINK, REGULAR, Change, CheckSpec, Content, Reference
@@ -198,6 +202,53 @@ def test_what_no_longer_merges_has_no_draft(office: Office, client: Repository) 
     assert office.task(f"{gig}.3").state == "ready"
     with pytest.raises(WaitsForHuman, match="older source"):
         office.sign(f"{gig}.3")
+
+
+def editor(folder: Path, script: str) -> dict[str, str]:
+    place = folder / "editor"
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    return {"EDITOR": str(place), "PATH": os.environ["PATH"]}
+
+
+def test_a_person_joins_what_git_can_not(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = two(office, client, text_of(with_line(2, "A")), text_of(with_line(2, "B")))
+    with pytest.raises(WaitsForHuman, match=rf"{gig}\.3 was made") as raised:
+        deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    assert raised.value.hint == f"gigctl run {gig}.3, or gigctl edit {gig}.3"
+    told: list[str] = []
+    beside = Beside(lambda _: "", told.append)
+    with pytest.raises(UsageError, match=r"the marks .* still stand in long\.txt") as refused:
+        edit_in_editor(office.desk, f"{gig}.3", editor(tmp_path, 'cp "$1" "$1.seen"; echo more >>"$1"'), beside)
+    (seen,) = Path((refused.value.hint or "").split(";")[0].rpartition(" ")[2]).rglob("*.seen")
+    assert f"<<<<<<< {gig}.1\nA\n=======\nB\n>>>>>>> {gig}.2\n" in seen.read_text()
+    assert told == ["git could not join long.txt: look at what each change does there"]
+    with pytest.raises(Unchanged):
+        edit_in_editor(office.desk, f"{gig}.3", editor(tmp_path, "exit 0"), beside)
+    with pytest.raises(UsageError, match="still stand in"):
+        edit_from(office.desk, f"{gig}.3", seen.parent, agree=lambda _: None, warn=lambda _: None)
+    shutil.rmtree(seen.parent.parent)
+    script = "sed -i -e '/^[<>=]\\{7\\}/d' -e 's/^A$/A and B/' -e '/^B$/d' \"$1\""
+    edit_in_editor(office.desk, f"{gig}.3", editor(tmp_path, script), beside)
+    office.sign(f"{gig}.3")
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    client.git("am", *map(str, sorted((tmp_path / "out").glob("*.patch"))))
+    assert (client.path / "long.txt").read_bytes() == with_line(2, "A and B")
+
+
+def test_a_picture_is_not_opened(office: Office, client: Repository, tmp_path: Path) -> None:
+    gig = office.add_gig(craft="code", repository=str(client.path), brief="Change")
+    (task,) = office.tasks(gig)
+    change = [*text_of(b"\0\5", "pic.bin"), *text_of(b"A\n", "a.txt"), Change("l", LINK, b"a.txt"),
+              Change("b.txt", REGULAR, None)]  # fmt: skip
+    office.draft(task.ref, Content(tuple(change), task.input_base))
+    script = 'for file; do echo "$file" >>seen; echo x >>"$file"; done; mv seen tree'
+    made = edit_in_editor(office.desk, task.ref, editor(tmp_path, script))
+    with office.desk.ledger.reading() as tx:
+        content = revisions.get_content(tx, made.id)
+    assert {c.path: c.data for c in content.changes if c.path != "seen"} == {
+        "a.txt": b"A\nx\n", "pic.bin": b"\0\5", "l": b"a.txt", "b.txt": None,
+    }  # fmt: skip
 
 
 def test_a_cancelled_one_is_made_anew(office: Office, client: Repository) -> None:

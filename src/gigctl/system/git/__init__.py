@@ -11,7 +11,7 @@ from gigctl.system.git.bases import Base, add_base
 from gigctl.system.git.branch import add_branch, check_branch_name
 from gigctl.system.git.difference import diff_trees
 from gigctl.system.git.folder import Collected, LeftOut, add_folder, check_out, collect_folder
-from gigctl.system.git.merge import merge_trees
+from gigctl.system.git.merge import Merged, merge_trees
 from gigctl.system.git.patches import Patch, PatchError, Step, commit_steps, make_patches, verify_patches
 from gigctl.system.git.person import Person, find_person, own_address, signs_off
 from gigctl.system.git.process import GitError
@@ -24,6 +24,7 @@ __all__ = [
     "Entry",
     "GitError",
     "LeftOut",
+    "Merged",
     "Patch",
     "PatchError",
     "Person",

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from gigctl.system.git.person import Person
 from gigctl.system.git.process import GitError
-from gigctl.system.git.store import Store
+from gigctl.system.git.store import Store, to_text
 
-__all__ = ["merge_trees"]
+__all__ = ["Merged", "merge_trees"]
 
 _NOBODY = Person("gigctl", "")
 
 
-def merge_trees(store: Store, base: str, trees: Sequence[str]) -> str | None:
-    """The tree that has the changes of all `trees` to the tree `base`; None where git finds two of them at odds, or is
-    older than 2.38 and can't tell."""
+class Merged(Struct, frozen=True):
+    """A tree in which changes are joined; `at_odds` are the paths that git could not join, with its marks in their text
+    (`<<<<<<< SIDE`). `sides` are the names that it gave each tree there."""
+
+    tree: str
+    sides: tuple[str, ...]
+    at_odds: tuple[str, ...] = ()
+
+
+def merge_trees(store: Store, base: str, trees: Sequence[str]) -> Merged | None:
+    """The tree that has the changes of all `trees` to the tree `base`; None where git is older than 2.38, and can't
+    join them without a folder."""
     start = store.commit_of(base, [], "Base", _NOBODY, seconds=0)
-    joined = base
-    for tree in trees:
-        found = _merge(store, start, joined, tree)
-        if found is None:
+    sides = [store.commit_of(tree, [start], "Side", _NOBODY, seconds=n) for n, tree in enumerate(trees, 1)]
+    ours, joined, at_odds = sides[0], trees[0], dict[str, None]()
+    for side in sides[1:]:
+        try:
+            joined, odd = _merge(store, ours, side)
+        except GitError:
             return None
-        joined = found
-    return joined
+        at_odds |= dict.fromkeys(odd)
+        ours = store.commit_of(joined, [start], "Joined", _NOBODY, seconds=0)
+    return Merged(joined, tuple(sides), tuple(at_odds))
 
 
-def _merge(store: Store, start: str, ours: str, theirs: str) -> str | None:
-    """Three ways: both are put on the one start, which git then finds to be what they have in common."""
-    sides = [store.commit_of(tree, [start], "Side", _NOBODY, seconds=n) for n, tree in enumerate((ours, theirs), 1)]
-    try:
-        done = store.run("merge-tree", "--write-tree", "--no-messages", *sides, expected=(0, 1), timeout=300)
-    except GitError:
-        return None
-    return done.text.split("\n", 1)[0].strip() if done.code == 0 else None
+def _merge(store: Store, ours: str, theirs: str) -> tuple[str, list[str]]:
+    """Three ways: both stand on one commit, which git finds to be what they have in common."""
+    form = ("--write-tree", "--no-messages", "--name-only", "-z")
+    done = store.run("merge-tree", *form, ours, theirs, expected=(0, 1), timeout=300)
+    tree, *names = done.stdout.split(b"\0")
+    return tree.decode().strip(), [to_text(name) for name in names if name]
