@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,23 +15,44 @@ from gigctl.render.display import display_line
 from gigctl.render.output import Output
 from gigctl.render.tasks import json_check, render_checks
 
+if TYPE_CHECKING:
+    from gigctl.flow.treecheck import TreeReport
+
 app = verb()
+
+
+@dataclass(frozen=True, slots=True)
+class OfTree:
+    """What `--tree` takes."""
+
+    tree: Annotated[
+        bool,
+        typer.Option("--tree", help="Judge the work tree PATH (here) by its gigctl.toml; without REF the default."),
+    ] = False
+    base: Annotated[
+        str, typer.Option("--base", metavar="REV", help="Judge what changed since, by REV's rules and protected files.")
+    ] = ""
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report of a work tree's checks.")
+    ] = None
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", metavar="FILE", help="Write a SARIF report of a work tree's checks.")
+    ] = None
+
+    @property
+    def named(self) -> str:
+        """One of the options that was given; empty where none was."""
+        return next((f"--{field.name}" for field in fields(self) if getattr(self, field.name)), "")
 
 
 @command(app, "check", example="gigctl check acme-3.12\ngigctl check --tree --base origin/main --junit report.xml")
 def check(
+    of_tree: OfTree,
     out: Output,
     refs: Annotated[
         list[str] | None,
         typer.Argument(metavar="[REF...|PATH]", help="References, `-` reads them from stdin; with --tree a folder."),
     ] = None,
-    tree: Annotated[
-        bool,
-        typer.Option("--tree", help="Judge the work tree PATH (here) by its gigctl.toml; without REF the default."),
-    ] = False,
-    base: Annotated[
-        str, typer.Option("--base", metavar="REV", help="Judge what changed since, by REV's rules and protected files.")
-    ] = "",
     unsafe_no_sandbox: Annotated[
         bool, typer.Option("--unsafe-no-sandbox", help="Run what others wrote unprotected; it is recorded.")
     ] = False,
@@ -38,10 +60,10 @@ def check(
     """Run the checks: of a task on its current revision, or, as CI does, of a work tree. Exit 1 where a required one
     did not pass, 3 where there was nothing to check by."""
     words = refs or []
-    if tree or not words:
-        return _check_tree(out, words, base=base, unsafe_no_sandbox=unsafe_no_sandbox)
-    if base:
-        raise UsageError("--base is for a work tree", "gigctl check --tree --base REV")
+    if of_tree.tree or not words:
+        return _check_tree(out, words, of_tree, unsafe_no_sandbox=unsafe_no_sandbox)
+    if of_tree.named:
+        raise UsageError(f"{of_tree.named} is for a work tree", "gigctl check --tree PATH")
     return _check_tasks(out, words, unsafe_no_sandbox=unsafe_no_sandbox)
 
 
@@ -60,15 +82,58 @@ def _check_tasks(out: Output, words: list[str], *, unsafe_no_sandbox: bool) -> i
     return 1 if any(verdict.gates for r in found for verdict in r.verdicts) else 0
 
 
-def _check_tree(out: Output, words: list[str], *, base: str, unsafe_no_sandbox: bool) -> int:
+# --- a work tree ---
+
+
+def _check_tree(out: Output, words: list[str], options: OfTree, *, unsafe_no_sandbox: bool) -> int:
     from gigctl.flow.treecheck import TreeRequest, judge_tree
+    from gigctl.render.treecheck import render_tree_checks
 
     if len(words) > 1:
         raise UsageError(f"--tree judges one folder, got {len(words)}", "gigctl check --tree PATH")
-    report = judge_tree(TreeRequest(Path(words[0] if words else "."), base, unsafe_no_sandbox))
+    place = Path(words[0] if words else ".")
+    report = judge_tree(TreeRequest(place, options.base, unsafe_no_sandbox))
+    _write_reports(report, options)
     for sentence in report.said:
         out.warn(sentence)
-    names = [verdict.name for verdict in report.verdicts if verdict.gates]
-    lines = render_checks(report.verdicts, out.terminal)
-    out.changed("check", [json_check(verdict) for verdict in report.verdicts], "\n".join(lines), names)
+    gating = [verdict.name for verdict in report.verdicts if verdict.gates]
+    items = [json_check(verdict) for verdict in report.verdicts]
+    out.changed("check", items, render_tree_checks(report.verdicts, out.terminal), gating)
+    _tell_github(out, report)
     return 1 if report.gates else 0
+
+
+def _write_reports(report: TreeReport, options: OfTree) -> None:
+    from gigctl.system.files import write_atomic
+
+    if options.junit is not None:
+        from gigctl.render.junit import render_junit
+
+        write_atomic(options.junit, render_junit(report.verdicts))
+    if options.sarif is not None:
+        from gigctl.render.sarif import render_sarif
+
+        write_atomic(options.sarif, render_sarif(report.verdicts))
+
+
+def _tell_github(out: Output, report: TreeReport) -> None:
+    """Annotations beside the change, and the step's summary, where GitHub Actions runs us."""
+    env = out.environment
+    if env.get("GITHUB_ACTIONS") != "true":
+        return
+    from gigctl.render.actions import render_annotations, render_summary
+
+    out.order(render_annotations(report.verdicts, report.said, _folder_in(env.get("GITHUB_WORKSPACE", ""), report.top)))
+    if summary := env.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(render_summary(report.verdicts, report.said))
+        except OSError as error:
+            out.warn(f"the step's summary can't be written: {error.strerror}")
+
+
+def _folder_in(workspace: str, top: Path) -> str:
+    """Where a checkout lies in a job's workspace, from which annotations name their files."""
+    root = Path(workspace or top).resolve()
+    below = top.relative_to(root).as_posix() if top.is_relative_to(root) else "."
+    return "" if below == "." else f"{below}/"

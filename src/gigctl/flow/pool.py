@@ -289,6 +289,23 @@ class Pool(Generic[Job]):
             pass
 
 
+async def at_once(works: Iterable[Callable[[], Awaitable[Result]]], most: int) -> list[Result]:
+    """What they return, in order, `most` of them at work at a time; where one fails the others are cancelled."""
+    places = asyncio.Semaphore(most)
+
+    async def work(one: Callable[[], Awaitable[Result]]) -> Result:
+        async with places:
+            return await one()
+
+    tasks = [asyncio.ensure_future(work(one)) for one in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class Ahead(Generic[Item]):
     """A blocking iterator, read ahead in a thread of its own: `groups` yields what has come so far, as it comes.
 

@@ -15,14 +15,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gigctl.checks.base import verdict
+from gigctl.checks.command_log import find_runner
 from gigctl.checks.registry import get_check
 from gigctl.errors import ConfigError
 from gigctl.flow import work
-from gigctl.flow.repofile import NAME, RepoFile, read_repo_file
-from gigctl.model import EXECUTABLE, LINK, REGULAR, SUBMODULE, Change, CheckContext, CheckSpec, Content, Verdict
+from gigctl.flow.repofile import NAME
+from gigctl.flow.treecase import Case, changes_of, find_case
+from gigctl.model import LINK, SUBMODULE, Change, CheckContext, CheckSpec, Content, Verdict
 from gigctl.system.git.folder import check_out
 from gigctl.system.git.store import Store
-from gigctl.system.git.worktree import Checkout, collect_worktree, find_checkout
+from gigctl.system.git.worktree import find_checkout
 
 __all__ = ["TreeReport", "TreeRequest", "judge_tree"]
 
@@ -44,21 +46,16 @@ class TreeRequest(Struct, frozen=True):
 
 
 class TreeReport(Struct, frozen=True):
-    """`said` is what was done to the tree before it was judged, and by whose rules, a sentence each."""
+    """`said` is what was done to the tree before it was judged, and by whose rules, a sentence each; `top` the root of
+    the checkout, from which the evidence's paths start."""
 
     verdicts: tuple[Verdict, ...]
     said: tuple[str, ...] = ()
+    top: Path = Path()
 
     @property
     def gates(self) -> bool:
         return any(verdict.gates for verdict in self.verdicts)
-
-
-class _Rules(Struct, frozen=True):
-    """A `gigctl.toml` and where in the tree it lies: its commands run there, its patterns start from there."""
-
-    file: RepoFile
-    folder: str = ""  # "" or "a/b/"
 
 
 def judge_tree(request: TreeRequest) -> TreeReport:
@@ -67,18 +64,19 @@ def judge_tree(request: TreeRequest) -> TreeReport:
     with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
         store = Store.open(Path(name) / "git")
         checkout = find_checkout(store, request.place)
-        tree, left_out = collect_worktree(store, checkout)
-        said = [f"{one.path} is not judged: it {one.why}" for one in left_out]
-        rules = _find_rules(store, tree, checkout.prefix)
-        if rules is None or not rules.file.checks:
-            raise _no_checks(rules)
-        verdicts = _judge(store, checkout, tree, rules, request, Path(name) / "tree")
+        case = find_case(store, checkout, request.base)
+        if case.rules is None or not case.rules.file.checks:
+            raise _no_checks(case)
+        specs = [_at_folder(spec, case.rules.folder) for spec in case.rules.file.checks]
+        content = _content(store, case, specs)
+        context = _context(store, case, specs, request, Path(name))
+        verdicts = asyncio.run(_assess(content, specs, context))
     _refuse_nothing(verdicts)
-    return TreeReport(tuple(verdicts), tuple(said))
+    return TreeReport(tuple(verdicts), case.said, checkout.top)
 
 
-def _no_checks(rules: _Rules | None) -> ConfigError:
-    what = f"there is no {NAME}" if rules is None else f"{rules.folder}{NAME} names no check"
+def _no_checks(case: Case) -> ConfigError:
+    what = f"there is no {NAME}" if case.rules is None else f"{case.rules.path} names no check"
     return ConfigError(f"{what}: nothing is known that could be checked", _NO_CHECKS)
 
 
@@ -89,46 +87,32 @@ def _refuse_nothing(verdicts: Sequence[Verdict]) -> None:
         raise ConfigError(f"none of the checks could be run: {why}", "gigctl doctor")
 
 
-# --- the rules ---
-
-
-def _find_rules(store: Store, tree: str, prefix: str) -> _Rules | None:
-    """The nearest `gigctl.toml` at or above the folder that was pointed at, as the tree has it."""
-    entries = {entry.path: entry for entry in store.list_tree(tree) if entry.path.endswith(NAME)}
-    for folder in _upwards(prefix):
-        if (entry := entries.get(f"{folder}{NAME}")) is None:
-            continue
-        if entry.mode not in (REGULAR, EXECUTABLE):
-            raise ConfigError(f"{entry.path} is a link: the rules must be in the repository itself")
-        (change,) = store.read_entries([entry])
-        return _Rules(read_repo_file(change.data or b"", entry.path), folder)
-    return None
-
-
-def _upwards(prefix: str) -> list[str]:
-    """`a/b/` → `a/b/`, `a/`, and the top."""
-    names = prefix.rstrip("/").split("/") if prefix else []
-    return ["".join(f"{name}/" for name in names[:n]) for n in range(len(names), -1, -1)]
-
-
 # --- judging ---
 
 
-def _judge(
-    store: Store, checkout: Checkout, tree: str, rules: _Rules, request: TreeRequest, copy: Path
-) -> list[Verdict]:
-    specs = [_at_folder(spec, rules.folder) for spec in rules.file.checks]
-    wanted = any(not get_check(spec.check).NEEDS_TREE for spec in specs)
-    content = Content(store.read_files(tree)) if wanted else Content(())
-    context = CheckContext(
+def _content(store: Store, case: Case, specs: Sequence[CheckSpec]) -> Content:
+    """The files, read only where a check reads them."""
+    wanted = case.base is not None or any(not get_check(spec.check).NEEDS_TREE for spec in specs)
+    return Content(changes_of(store, case) if wanted else (), None if case.base is None else case.base.parted)
+
+
+def _context(store: Store, case: Case, specs: Sequence[CheckSpec], request: TreeRequest, place: Path) -> CheckContext:
+    """What the checks find: a copy of the tree, and one of the base's where a test runner is compared with it."""
+    checkout, base = case.checkout, case.base
+    if any(get_check(spec.check).NEEDS_TREE for spec in specs):
+        check_out(store, case.tree, place / "tree", history=checkout.head, every_link=True)
+    counted = base is not None and any(find_runner(spec.options.get("run", ())) for spec in specs)
+    if base is not None and counted:
+        check_out(store, base.tree, place / "base", history=base.commit, every_link=True)
+    return CheckContext(
         format="code",
+        base=None if base is None else base.parted,
         commit=checkout.head,
-        tree=str(copy),
+        tree=str(place / "tree"),
+        base_tree=str(place / "base") if counted else None,
         repository=str(checkout.top),
         unsafe_no_sandbox=request.unsafe_no_sandbox,
     )
-    check_out(store, tree, copy, history=checkout.head, every_link=True)
-    return asyncio.run(_assess(content, specs, context))
 
 
 def _at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
@@ -139,16 +123,15 @@ def _at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
 
 
 async def _assess(content: Content, specs: Sequence[CheckSpec], context: CheckContext) -> list[Verdict]:
-    whole = [spec for spec in specs if spec.check not in _OF_TEXTS]
-    verdicts = dict(zip(map(_name, whole), await work.assess(content, whole, context), strict=True))
-    for spec in specs:
-        if spec.check in _OF_TEXTS:
-            verdicts[spec.name] = await _assess_files(content, spec, context)
-    return [verdicts[spec.name] for spec in specs]
-
-
-def _name(spec: CheckSpec) -> str:
-    return spec.name
+    """A verdict a check, in order; where nothing was changed, what reads changes has nothing to say."""
+    unchanged = content.base is not None and not content.changes
+    idle = [spec for spec in specs if unchanged and not get_check(spec.check).NEEDS_TREE]
+    texts = [spec for spec in specs if spec not in idle and spec.check in _OF_TEXTS]
+    whole = [spec for spec in specs if spec not in idle and spec.check not in _OF_TEXTS]
+    found = {spec.name: verdict(spec.name, "pass", "nothing was changed") for spec in idle}
+    found |= {one.name: one for one in await work.assess(content, whole, context)}
+    found |= {spec.name: await _assess_files(content, spec, context) for spec in texts}
+    return [replace(found[spec.name], required=spec.required) for spec in specs]
 
 
 async def _assess_files(content: Content, spec: CheckSpec, context: CheckContext) -> Verdict:
@@ -161,7 +144,7 @@ async def _assess_files(content: Content, spec: CheckSpec, context: CheckContext
             evidence = tuple(replace(e, part=change.path, message=f"{change.path}: {e.message}") for e in one.evidence)
             found.append(replace(one, evidence=evidence))
     if not found:
-        return replace(verdict(spec.name, "error", "no file is there that it could read"), required=spec.required)
+        return verdict(spec.name, "error", "no file is there that it could read")
     worst = next((o for o in ("fail", "error", "skip") if any(v.outcome == o for v in found)), "pass")
     evidence = tuple(e for v in found if v.outcome == worst for e in v.evidence)[:_MOST_EVIDENCE]
     return replace(found[0], outcome=worst, evidence=evidence, seconds=sum(v.seconds for v in found))

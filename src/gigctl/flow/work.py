@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from msgspec.structs import replace
 from gigctl.agents.base import Agent, AgentError, without_halves
 from gigctl.checks.base import context_sha256, fingerprint, verdict
 from gigctl.checks.registry import OUTSIDE, get_check
+from gigctl.flow.pool import at_once
 from gigctl.model import CheckContext, CheckSpec, Content, Draft, Request, Verdict
 from gigctl.system.git.folder import check_out, collect_folder
 from gigctl.system.git.store import Store
@@ -60,7 +63,7 @@ def fingerprints(content: Content, specs: Sequence[CheckSpec], context: CheckCon
 async def assess(
     content: Content, specs: Sequence[CheckSpec], context: CheckContext, *, store: Path | None = None
 ) -> list[Verdict]:
-    """A verdict a check, in order. One copy of the tree serves all the checks that want one."""
+    """A verdict a check, in order; they run at once. One copy of the tree serves all the checks that want one."""
     if any(get_check(spec.check).NEEDS_TREE for spec in specs) and store is not None and context.tree is None:
         with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
             folder = Path(name) / "tree"
@@ -70,7 +73,10 @@ async def assess(
             check_out(repository, tree, folder, history=context.commit, every_link=True)
             return await assess(content, specs, replace(context, tree=str(folder)), store=store)
     marks = fingerprints(content, specs, context)
-    return [await _verdict(spec, content, context, mark) for spec, mark in zip(specs, marks, strict=True)]
+    works = [functools.partial(_verdict, spec, content, context, mark) for spec, mark in zip(specs, marks, strict=True)]
+    if runs_here(specs):
+        return [await one() for one in works]
+    return await at_once(works, os.cpu_count() or 1)
 
 
 def runs_here(specs: Sequence[CheckSpec]) -> bool:

@@ -48,15 +48,17 @@ def display(text: str, *, in_ci: bool = False) -> str:
     return re.sub(_RUNNER_COMMAND, _disarm, shown) if in_ci else shown
 
 
-def display_line(text: str) -> str:
+def display_line(text: str, *, in_ci: bool = False) -> str:
     """The same on one line: a line's end is shown as `␤`, a tab as `␉`."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and not in_ci:
         return text
-    return display(text).replace("\n", "␤").replace("\t", "␉")
+    return display(text, in_ci=in_ci).replace("\n", "␤").replace("\t", "␉")
 
 
 def escape_hidden(json_text: str) -> str:
     """JSON whose controls and hidden characters are JSON's own escapes: the same values, and nothing for a terminal."""
+    if "##" in json_text:  # one of these is a command to a job's runner, wherever in a line it stands
+        json_text = re.sub(r"##(vso|teamcity)?\[", r"##\1\\u005b", json_text)
     if json_text.isascii():
         return json_text
     return re.sub(_DANGEROUS, _json_escape, json_text)

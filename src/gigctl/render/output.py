@@ -175,7 +175,7 @@ class Output:
         """A note for the person at the terminal: not under `--quiet`, nor to a program that reads stderr for an error's
         document."""
         if not self.quiet and not (self.machine and not self.error_terminal.is_tty):
-            self._error_line(self.error_terminal.folded(display(text)))
+            self._error_line(self.error_terminal.folded(display(text, in_ci=self.error_terminal.in_ci)))
 
     def tell(self, item: Item) -> None:
         """A document on stderr, for a program that asked for it there."""
@@ -183,8 +183,13 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Said whatever is asked for; to a program as a document of its own, so that each line of stderr is one."""
-        told = self.error_terminal.folded(f"warning: {display(text)}")
+        told = self.error_terminal.folded(f"warning: {display(text, in_ci=self.error_terminal.in_ci)}")
         self._error_line(_json_text({"warning": {"message": text}}) if self.machine else told)
+
+    def order(self, commands: Sequence[str]) -> None:
+        """Commands to the runner of the job that we are in, a line each; a program that reads stderr gets none."""
+        for line in () if self.machine else commands:
+            self._error_line(line)
 
     def next(self, command: str) -> None:
         """The command that comes next; a program that reads us needs none."""
@@ -259,5 +264,9 @@ def render_error(
     if json_form:
         return _json_text({"error": {"code": code, "kind": kind, "message": message, "hint": hint}}) + "\n"
     seen = terminal or Terminal()
-    out = "".join(seen.folded(f"error: {display_line(line)}") + "\n" for line in message.split("\n"))
-    return out + (f"hint: {display_line(hint)}\n" if hint else "")
+    lines = [display_line(line, in_ci=seen.in_ci) for line in message.split("\n")]
+    out = "".join(seen.folded(f"error: {line}") + "\n" for line in lines)
+    # What follows a hint's first line is a text to be pasted.
+    return out + (
+        "hint: " + "\n".join(display_line(line, in_ci=seen.in_ci) for line in hint.split("\n")) + "\n" if hint else ""
+    )
