@@ -1,28 +1,57 @@
-"""Files that a change must not judge itself by: which they are, and a tree with them put back as its base has them."""
+"""Files that a change must not judge itself by: which they are, and the tree with them as the base has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from msgspec import Struct
 
-from gigctl.system.git.store import Store
+from gigctl.system.git.store import Entry, Store
 
-__all__ = ["PROTECTED", "PutBack", "is_protected", "put_back"]
+__all__ = ["PROTECTED", "PutBack", "find_shadows", "is_protected", "named_by", "put_back"]
 
 PROTECTED = (
-    # Python's tests, and what says which of them run and how.
-    "tests/**", "test/**", "test_*.py", "*_test.py", "conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg",
-    "pyproject.toml", "noxfile.py", ".coveragerc",
-    # What Python would load in the place of a runner, or before one.
-    "pytest.py", "pytest/**", "_pytest/**", "pluggy/**", "unittest.py", "unittest/**", "sitecustomize.py",
-    "usercustomize.py", "*.pth", "pyvenv.cfg",
+    # Python's tests, what says which of them run and how, and what runs before any of them.
+    "tests/**", "test/**", "test_*.py", "*_test.py", "tests.py", "conftest.py", "pytest.ini", ".pytest.ini", "tox.ini",
+    "setup.cfg", "pyproject.toml", "noxfile.py", ".coveragerc", "sitecustomize.py", "usercustomize.py", "*.pth",
+    "pyvenv.cfg",
     # JavaScript's.
-    "__tests__/**", "__mocks__/**", "*.test.*", "*.spec.*", "jest.config.*", "vitest.config.*", "vite.config.*",
-    "babel.config.*", ".babelrc", ".mocharc.*", "package.json", ".npmrc",
+    "__tests__/**", "__mocks__/**", "*.test.*", "*.spec.*", "jest.config.*", "jest.setup.*", "setupTests.*",
+    "vitest.config.*", "vitest.setup.*", "vitest.workspace.*", "vite.config.*", "babel.config.*", ".babelrc*",
+    ".mocharc.*", "package.json", ".npmrc",
+    # What a linter, formatter or type checker lets pass.
+    "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", "mypy.ini", ".mypy.ini", "pyrightconfig.json", ".eslintrc*",
+    "eslint.config.*", ".eslintignore", ".prettierrc*", "prettier.config.*", ".prettierignore", "biome.json*",
+    "tsconfig*.json", ".editorconfig",
 )  # fmt: skip
-"""Where nobody said what is protected: tests and their settings, in any folder."""
+"""Where nobody said what is protected: tests, their settings and those of linters, in any folder."""
+
+_RUNNERS = frozenset({
+    "pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "nose",
+    "nose2", "coverage", "pytest_cov", "xdist", "ruff", "black", "isort", "flake8", "pycodestyle", "pyflakes", "mypy",
+    "mypy_extensions",
+})  # fmt: skip
+"""What `python -m pytest` and its like load: a module of that name at the top would be loaded in its place."""
+_ROOTS = ("", "src/", "lib/")
+"""Where a project's own modules begin, and Python looks before it looks for what is installed."""
+_PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg")
+_INSTALLED = frozenset({"node_modules", ".venv", "venv", ".tox", ".nox", "__pypackages__"})
+"""Folders of dependencies: one that a change brings along hides the client's own."""
+_MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.pyc?|(?:\.[\w-]+)?\.so)")
+
+_MAKERS = {
+    "make": ("Makefile", "makefile", "GNUmakefile"), "gmake": ("Makefile", "makefile", "GNUmakefile"),
+    "just": ("justfile", "Justfile", ".justfile"), "task": ("Taskfile.yml", "Taskfile.yaml"),
+}  # fmt: skip
+_JUDGE = re.compile(
+    r"(?:^|[/_.-])(?:tests?|checks?|ci|lint|verify|accept\w*|spec)(?:[_.-]|$)|\.(?:ba)?sh$", re.IGNORECASE
+)
+_NAMES_SETTINGS = frozenset({"-c", "-f", "--config", "--config-file", "--file", "--settings", "--rcfile"})
+
 _NO_BLOB = "0" * 40
 _GONE = "0"
 
@@ -35,19 +64,51 @@ class PutBack(Struct, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
+# --- patterns ---
+
+
 def is_protected(path: str, patterns: Iterable[str]) -> bool:
     """Whether a pattern covers a path. `*` stays within a name and `**` does not; one without a slash is met in any
     folder; one that names a folder covers all below it."""
-    names = path.split("/")
-    return any(_covers(_parts(pattern), names) for pattern in patterns)
+    return _matcher(tuple(patterns)).covers(path)
+
+
+class _Matcher:
+    """Patterns taken apart once. Most are a name in any folder, and a tree's names are few."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        parts = [_parts(pattern) for pattern in patterns]
+        self._names = [part[1] for part in parts if _is_name(part)]
+        self._others = [part for part in parts if not _is_name(part)]
+        self._known: dict[str, bool] = {}
+
+    def covers(self, path: str) -> bool:
+        names = path.split("/")
+        return any(self._is_named(name) for name in names) or any(_covers(parts, names) for parts in self._others)
+
+    def _is_named(self, name: str) -> bool:
+        if (known := self._known.get(name)) is None:
+            known = self._known[name] = any(fnmatchcase(name, pattern) for pattern in self._names)
+        return known
+
+
+@lru_cache(maxsize=8)
+def _matcher(patterns: tuple[str, ...]) -> _Matcher:
+    return _Matcher(patterns)
+
+
+def _is_name(parts: Sequence[str]) -> bool:
+    return len(parts) == 3 and parts[0] == parts[2] == "**" != parts[1]
 
 
 def _parts(pattern: str) -> list[str]:
     plain = pattern.strip().removeprefix("./")
     parts = [part for part in plain.split("/") if part]
-    anchored = "/" in plain.rstrip("/") or plain.startswith("/")
-    # `tests/**` alone is met in any folder as well: a monorepo has many.
-    return [*([] if anchored and parts[1:] != ["**"] else ["**"]), *parts, "**"]
+    # `tests/**` is met in any folder as well: a monorepo has many.
+    anchored = plain.startswith("/") or ("/" in plain.rstrip("/") and parts[1:] != ["**"])
+    if parts[1:] == ["**"]:
+        parts = parts[:1]
+    return [*([] if anchored else ["**"]), *parts, "**"]
 
 
 def _covers(parts: Sequence[str], names: Sequence[str]) -> bool:
@@ -67,15 +128,96 @@ def _covers(parts: Sequence[str], names: Sequence[str]) -> bool:
     return all(rest == "**" for rest in parts[part:])
 
 
+def named_by(argv: Sequence[str], paths: Collection[str]) -> tuple[str, ...]:
+    """Patterns of the files by which a command line itself judges: the Makefile of `make`, a script of tests, a file
+    of settings. `paths` are those of the base."""
+    folder = argv[2].strip("/") + "/" if argv[:2] == ["env", "-C"] and len(argv) > 2 else ""
+    found = []
+    for before, word in zip(["", *argv], argv, strict=False):
+        found += [folder + name for name in _MAKERS.get(word.rpartition("/")[2], ())]
+        path = folder + word.removeprefix("./")
+        if path in paths and (before in _NAMES_SETTINGS or _JUDGE.search(word)):
+            found.append(path)
+    return tuple(f"/{path}" for path in dict.fromkeys(found) if path in paths)
+
+
+# --- what takes the place of a tool ---
+
+
+def find_shadows(paths: Iterable[str], was: Collection[str]) -> Iterator[str]:
+    """Of a change's paths those that Python or Node would load in the place of a tool, and the base (`was`) has not: a
+    module named as one of the standard library or a test runner where a project's modules begin, or a folder of
+    dependencies of its own."""
+    roots = {root + more for root in _project_folders(was) for more in _ROOTS}
+    tops = _tops(was, roots)
+    for path in paths:
+        if any(_brings(path, root, tops) for root in roots if path.startswith(root)) or _brings_installed(path, tops):
+            yield path
+
+
+def _project_folders(paths: Iterable[str]) -> set[str]:
+    return {"", *(path.removesuffix(name) for path in paths for name in _PROJECTS if path.endswith(f"/{name}"))}
+
+
+def _tops(paths: Iterable[str], roots: Collection[str]) -> frozenset[str]:
+    """What the base has itself: each module at a root by name, each folder of dependencies."""
+    found = set()
+    for path in paths:
+        for root in roots:
+            if path.startswith(root) and (name := _module(path[len(root) :])):
+                found.add(root + name)
+        found.update(_installed(path))
+    return frozenset(found)
+
+
+def _module(path: str) -> str:
+    """The module that a path below a root belongs to."""
+    first, slash, _ = path.partition("/")
+    if slash:
+        return first
+    match = _MODULE.fullmatch(first)
+    return match[1] if match else ""
+
+
+def _brings(path: str, root: str, tops: frozenset[str]) -> bool:
+    name = _module(path[len(root) :])
+    return bool(name) and (name in _RUNNERS or name in sys.stdlib_module_names) and root + name not in tops
+
+
+def _brings_installed(path: str, tops: frozenset[str]) -> bool:
+    return any(folder not in tops for folder in _installed(path))
+
+
+def _installed(path: str) -> Iterator[str]:
+    names = path.split("/")
+    for n, name in enumerate(names[:-1], 1):
+        if name in _INSTALLED:
+            yield "/".join(names[:n])
+            return
+
+
+# --- putting back ---
+
+
 def put_back(store: Store, tree: str, base: str, patterns: Sequence[str]) -> PutBack:
-    """The tree with its protected files as the tree `base` has them, and none that `base` has not."""
-    now = {e.path: (e.mode, e.id) for e in store.list_tree(tree) if is_protected(e.path, patterns)}
-    was = {e.path: (e.mode, e.id) for e in store.list_tree(base) if is_protected(e.path, patterns)}
-    restored = sorted(path for path in was if now.get(path) != was[path])
-    left_out = sorted(path for path in now if path not in was)
+    """The tree with its protected files as the tree `base` has them, and none that `base` has not; nothing where
+    nothing is protected. What would take a tool's place is left out whatever the patterns are."""
+    if not patterns:
+        return PutBack(tree)
+    now = {entry.path: entry for entry in store.list_tree(tree)}
+    was = {entry.path: entry for entry in store.list_tree(base)}
+    restored = sorted(
+        path for path, entry in was.items() if _differs(now.get(path), entry) and is_protected(path, patterns)
+    )
+    added = [path for path in now if path not in was]
+    left_out = {path for path in added if is_protected(path, patterns)} | set(find_shadows(added, was))
     if not restored and not left_out:
         return PutBack(tree)
     with store.index(tree) as index:
         index.stage((_GONE, _NO_BLOB, path) for path in left_out)
-        index.stage((*was[path], path) for path in restored)
-        return PutBack(index.write(), tuple(restored), tuple(left_out))
+        index.stage((was[path].mode, was[path].id, path) for path in restored)
+        return PutBack(index.write(), tuple(restored), tuple(sorted(left_out)))
+
+
+def _differs(one: Entry | None, other: Entry) -> bool:
+    return one is None or (one.mode, one.id) != (other.mode, other.id)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigctl.checks.protect import PROTECTED, is_protected, put_back
+from gigctl.checks.protect import PROTECTED, find_shadows, is_protected, named_by, put_back
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
 from gigctl.system.git.store import Store
 
@@ -31,7 +33,7 @@ def test_what_a_pattern_covers(pattern: str, covered: list[str], free: list[str]
 
 def test_the_default_covers_tests_their_settings_and_what_could_take_the_runners_place() -> None:
     for path in ("tests/x.py", "src/a_test.py", "conftest.py", "pyproject.toml", "src/app.spec.ts", "package.json",
-                 "pytest.py", "sitecustomize.py", "unittest/__init__.py", "a/b/jest.config.mjs"):  # fmt: skip
+                 "sitecustomize.py", "x.pth", "a/b/jest.config.mjs", "tsconfig.b.json", ".eslintrc.js"):  # fmt: skip
         assert is_protected(path, PROTECTED), path
     for path in ("src/app.py", "README.md", "latest.py", "contest.py", "src/testing.py", "lib/protest/x"):
         assert not is_protected(path, PROTECTED), path
@@ -74,3 +76,71 @@ def test_put_back_where_a_file_took_the_place_of_a_folder(tmp_path) -> None:  # 
     change = (*gone, Change("tests", "120000", b"/etc"), Change("src", REGULAR, b"a file"))
     found = put_back(store, store.tree_of(Content(change, base)), base, ["tests/**", "test_*"])
     assert found.tree == base
+
+
+def test_many_patterns_and_paths_take_no_time() -> None:
+    begun = time.process_time()
+    for n in range(10_000):
+        is_protected(f"src/package_{n % 97}/module_{n}.py", PROTECTED)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pytest.py", "pytest/__init__.py", "_pytest/x/y.py", "src/pluggy.py", "unittest/case.py", "argparse.py",
+        "re.cpython-311-x86_64-linux-gnu.so", "api/src/os.py", "api/random.pyc", "node_modules/.bin/jest",
+        "lib/json.py", "web/node_modules/x", ".venv/bin/python", "venv/lib/x.py",
+    ],
+)  # fmt: skip
+def test_what_takes_a_tools_place_is_left_out(path: str) -> None:
+    base = ["app.py", "src/app/types.py", "api/pyproject.toml", "vendor/x"]
+    assert list(find_shadows([path], base)) == [path]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/app/types.py", "app/random.py", "logging/new.py", "types_of.py", "docs/json.md", "json.md", "pytest.cfg",
+        "web/src/token.ts", "node_modules", "third/node_modules/b", "vendor/x/y", "a b/os.py",
+    ],
+)  # fmt: skip
+def test_a_projects_own_names_are_its_own(path: str) -> None:
+    base = ["logging/__init__.py", "app.py", "third/node_modules/a", "a b/c.py"]
+    assert list(find_shadows([path], base)) == []
+
+
+def test_the_repository_of_a_test_runner_may_be_changed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    store = Store.open(tmp_path / "git")
+    base = store.tree_of(Content((Change("src/_pytest/main.py", REGULAR, b"1"), Change("x", REGULAR, b"1"))))
+    mended = (Change("src/_pytest/main.py", REGULAR, b"2"), Change("src/_pytest/new.py", REGULAR, b"2"))
+    tree = store.tree_of(Content(mended, base))
+    assert put_back(store, tree, base, PROTECTED).tree == tree
+
+
+def test_nothing_protected_is_nothing_put_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    store = Store.open(tmp_path / "git")
+    base = store.tree_of(Content((Change("tests/a.py", REGULAR, b"1"),)))
+    tree = store.tree_of(Content((Change("tests/a.py", REGULAR, b"2"), Change("json.py", REGULAR, b"2")), base))
+    assert put_back(store, tree, base, ()).tree == tree
+    assert put_back(store, tree, base, ("spec/**",)).left_out == ("json.py",)
+
+
+@pytest.mark.parametrize(
+    ("argv", "patterns"),
+    [
+        (["make", "test"], ("/Makefile",)),
+        (["./run_tests.sh"], ("/run_tests.sh",)),
+        (["bash", "ci/all.sh", "-v"], ("/ci/all.sh",)),
+        (["env", "-C", "api", "make", "check"], ("/api/Makefile",)),
+        (["pytest", "-c", "strict.cfg"], ("/strict.cfg",)),
+        (["python3", "app.py", "--selftest"], ()),
+        (["./contest"], ()),
+        (["python3", "scripts/check_all.py"], ("/scripts/check_all.py",)),
+        (["./no_such_test.sh"], ()),
+    ],
+)
+def test_what_a_command_line_itself_judges_by(argv: list[str], patterns: tuple[str, ...]) -> None:
+    paths = {"Makefile", "run_tests.sh", "ci/all.sh", "api/Makefile", "strict.cfg", "app.py", "contest",
+             "scripts/check_all.py"}  # fmt: skip
+    assert named_by(argv, paths) == patterns
