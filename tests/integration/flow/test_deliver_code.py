@@ -88,6 +88,40 @@ def test_a_branch_in_the_clients_repository(office: Office, client: Repository) 
     assert len(_recorded(office, gig)) == 2
 
 
+EVERY_KIND = (
+    Change("dos.txt", REGULAR, b"one\r\nTWO\r\n"),
+    Change("moved.txt", REGULAR, b"old\n"),
+    Change("old.txt", REGULAR, None),
+    Change("run.sh", EXECUTABLE, b"#!/bin/sh\n"),
+    Change("no-end.txt", REGULAR, b"a\nb"),
+    Change("pic.bin", REGULAR, bytes(range(256)) * 9),
+    Change("数値/файл \"x\".txt", REGULAR, "é\n".encode()),
+    Change("latin.txt", REGULAR, b"caf\xe9\r\n"),
+    Change("long.txt", REGULAR, b"x" * 5000 + b"\n"),
+    Change("mail.txt", REGULAR, b"From nobody Mon Sep 17 00:00:00 2001\n--- a\n+++ b\n"),
+    Change("link", LINK, b"dos.txt"),
+    Change("empty", REGULAR, b""),
+    Change(".gitattributes", REGULAR, b"* text=auto eol=crlf\n"),
+)
+
+
+@pytest.mark.parametrize("form", ["patches", "squash"])
+def test_git_am_makes_the_same_tree_of_every_kind_of_change(
+    form: str, office: Office, client: Repository, tmp_path: Path
+) -> None:
+    gig = _series(office, client, changed(*EVERY_KIND[:6]), changed(*EVERY_KIND[6:]))
+    (done,) = deliver(office.desk, [gig], Options(output=tmp_path / "out", form=form))
+    clone = Repository(tmp_path / "clone")
+    client.git("clone", "--quiet", str(client.path), str(clone.path))
+    clone.git("am", "--quiet", *map(str, sorted((tmp_path / "out").glob("*.patch"))))
+    assert clone.tree == done.manifest.git["tree"]
+    assert clone.git("cat-file", "blob", "HEAD:dos.txt") == "one\r\nTWO\r"
+    assert "R100\told.txt\tmoved.txt" in clone.git("diff", "-M", "--name-status", client.head, "HEAD").split("\n")
+    if form == "patches":
+        deliver(office.desk, [gig], Options(form="branch"))
+        assert client.git("rev-parse", f"gigctl/{gig}^{{tree}}") == clone.tree
+
+
 def _recorded(office: Office, gig: str) -> list[object]:
     reference = Reference.parse(gig)
     assert reference is not None
