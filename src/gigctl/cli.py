@@ -40,6 +40,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "client": Entry("client", "Clients and the walls around their material."),
         "gig": Entry("gig", "Gigs: agreed pieces of work."),
         "task": Entry("task", "Add a task to a gig, or cancel one."),
+        "update": Entry("update", "Put a gig's work on the client's newer base."),
         "reopen": Entry("reopen", "Bring signed work back to review."),
     },
     "Have it done": {

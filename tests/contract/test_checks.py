@@ -19,9 +19,10 @@ THERE = [name for name, module in TABLE.items() if util.find_spec(module)]
 OPTIONS = {
     "regex": {"pattern": "a+"},
     "json-schema": {"schema": {"type": "object"}},
+    "size": {"lines": 1},
     "terms": {"required": ["prestataire"], "forbidden": ["x*"]},
 }
-INLINE = [name for name in THERE if name not in ("command", "compiles", "regex")]
+INLINE = [name for name in THERE if name not in ("command", "compiles", "regex", "secrets")]
 LANGUAGES = st.sampled_from(
     ["", "en", "fr", "de", "ru", "ar", "zh-CN", "ja", "pt-BR", "sr-Latn", "x", "../en", "en_GB"]
 )
@@ -47,6 +48,7 @@ def test_the_protocol(name: str) -> None:
 
 
 FAILING = {
+    "conflicts": ("", "<<<<<<< a\nx\n=======\ny\n>>>>>>> b\n", {}),
     "empty": ("un mot", "", {}),
     "ending": ("Il fait ce qu'il peut faire.", "He does what he", {}),
     "json-schema": ("", "[]", {"schema": {"type": "object"}}),
@@ -55,6 +57,8 @@ FAILING = {
     "placeholders": ("{a}", "b", {}),
     "regex": ("", "b", {"pattern": "a"}),
     "repeated": ("", "no no no no no no", {}),
+    "secrets": ("", "key = 'AKIA" + "QYLPMN5HFIQR7XYA'", {}),
+    "size": ("", "a\nb", {"lines": 1}),
     "spreadsheet-formula": ("", "=A1", {}),
     "structure": ("a\n\nb", "a", {}),
     "terms": ("", "x", {"required": ["prestataire"]}),

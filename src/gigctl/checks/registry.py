@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gigctl.checks import (
         command,
         compiles,
+        conflicts,
         empty,
         ending,
         json_schema,
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 
     # What `import_module` returns is never checked, so the protocol is held here.
     _text: tuple[Check, ...] = (empty, ending, length, numbers, placeholders, repeated, structure, terms, untranslated)
-    _every: tuple[Check, ...] = (command, compiles, json_schema, regex, spreadsheet_formula)
+    _every: tuple[Check, ...] = (command, compiles, conflicts, json_schema, regex, spreadsheet_formula)
 
 TABLE = {
     "command": "gigctl.checks.command",
     "compiles": "gigctl.checks.compiles",
+    "conflicts": "gigctl.checks.conflicts",
     "empty": "gigctl.checks.empty",
     "ending": "gigctl.checks.ending",
     "json-schema": "gigctl.checks.json_schema",

@@ -102,8 +102,8 @@ def _origin(tx: Tx, signed: Signed) -> tuple[str, str, bool]:
     calls = {attempt.id: attempt for attempt in attempts.list_attempts(tx, task=signed.task.id)}
     at: RevisionRecord | None = signed.revision
     edited = False
-    while at is not None and at.made_by == "human":
-        edited = True
+    while at is not None and (at.made_by == "human" or (at.made_by == "memory" and at.parent is not None)):
+        edited = edited or at.made_by == "human"  # what a new base made of a draft is still the draft's
         at = None if at.parent is None else known.get(at.parent)
     if at is None or at.made_by != "agent":
         return "", "", edited

@@ -70,6 +70,12 @@ def edit_gig(tx: Tx, gig: GigRecord, **changes: Any) -> GigRecord:
     return get_gig_by_id(tx, gig.id)
 
 
+def move_base(tx: Tx, gig: GigRecord, commit: str, tree: str) -> None:
+    """The commit of the client's repository that the gig's work is on from now."""
+    tx.run("UPDATE gig SET base_commit = ?, base_tree = ? WHERE id = ?", commit, tree, gig.id)
+    record_event(tx, "base moved", gig=gig.id, old=gig.base_commit, commit=commit, tree=tree)
+
+
 _TEXTS = ("title", "brief", "repository")
 _PLAIN = ("state", "craft", "source_language", "base_commit", "base_tree", "price", "currency", "due", "budget")
 

@@ -175,6 +175,11 @@ def get_own(tx: Tx, task: TaskRecord) -> Own | None:
     return Own("", found["from"], found["options"], tuple(CheckSpec(*spec) for spec in found["checks"]))
 
 
+def has_own_brief(tx: Tx, task: int) -> bool:
+    """Whether the task's newest input has a brief, in place of its task's or gig's."""
+    return tx.value("SELECT brief FROM task_input WHERE task = ? ORDER BY n DESC LIMIT 1", task) is not None
+
+
 def get_input(tx: Tx, task: int, n: int) -> Content:
     row = tx.find("SELECT base, text FROM task_input WHERE task = ? AND n = ?", task, n)
     if row["text"] is None:

@@ -117,36 +117,42 @@ class _Reader:
             while self.at < self.end and (found := _MORE.fullmatch(self.lines[self.at].rstrip("\r"))):
                 more[found["what"]] = found["value"]
                 self.at += 1
-        names = _git_names(git["names"].rstrip("\r")) if git is not None else None
+        named = names = _git_names(git["names"].rstrip("\r")) if git is not None else None
         if self.at < self.end and self.lines[self.at].startswith(("GIT binary patch", "Binary files ")):
             raise MalformedAnswer(f"The diff of {(names or ('a file',))[-1]} is binary: only text can be answered.")
         if self.at < self.end and begins_diff(self.lines, self.at) and not _GIT.match(self.lines[self.at]):
             names = (_head_name(self.lines[self.at]), _head_name(self.lines[self.at + 1]))
             self.at += 2
-        return self._named(names, more, by_git=git is not None)
+        return self._named(names, more, named)
 
-    def _named(self, names: tuple[str, str] | None, more: dict[str, str], *, by_git: bool) -> FileDiff:
+    def _named(self, names: tuple[str, str] | None, more: dict[str, str], git: tuple[str, str] | None) -> FileDiff:
         moved = next((what for what in ("rename", "copy") if f"{what} from" in more and f"{what} to" in more), None)
         old: str | None
         new: str | None
         if moved is not None:
             old, new = (unquote_path(more[f"{moved} {way}"]) for way in ("from", "to"))
         elif names is not None:
-            old, new = self._paths(*names, by_git=by_git)
+            old, new = self._paths(_NOWHERE if "new file mode" in more else names[0], names[1], git)
         else:
             raise MalformedAnswer("A diff does not say its file. Write --- a/PATH and +++ b/PATH before its hunks.")
-        old = None if "new file mode" in more else old
         new = None if "deleted file mode" in more else new
         if old is None and new is None:
             raise MalformedAnswer("A diff names no file: both of its names are /dev/null.")
         mode = more.get("new file mode") or more.get("new mode")
         return FileDiff(old, new, mode, self._hunks(), copied="copy from" in more)
 
-    def _paths(self, old: str, new: str, *, by_git: bool) -> tuple[str | None, str | None]:
-        """Without git's `a/` and `b/` where they are such: a repository may have a folder `a`."""
-        pair = old.startswith(("a/", "i/", "c/")) and new.startswith(("b/", "w/", "i/"))
-        prefixed = pair or (by_git and _NOWHERE in (old, new))
-        before, after = (self._path(name, prefixed=prefixed) for name in (old, new))
+    def _paths(self, old: str, new: str, git: tuple[str, str] | None) -> tuple[str | None, str | None]:
+        """Without git's `a/` and `b/` where they are such: a repository may have a folder `a`. Git's own line tells
+        by its two names, which are there also for a file that is new."""
+        if git is not None:
+            sure = _are_prefixed(*git)
+            before, after = (self._path(name, (_bare(name) if sure else name,)) for name in (old, new))
+        elif old == _NOWHERE or new == _NOWHERE or _are_prefixed(old, new):
+            before, after = (self._path(name, (_bare(name), name)) for name in (old, new))
+        else:
+            before, after = (self._path(name, (name, _bare(name))) for name in (old, new))
+        if old == _NOWHERE:
+            return None, new if git is not None and not sure else _bare(new)
         if before is None or after is None or before == after:
             return before, after
         # Two names without a rename's head: `calc.py.orig`, `original/calc.py` are a person's copies.
@@ -154,13 +160,11 @@ class _Reader:
             return known, known
         return before, after
 
-    def _path(self, name: str, *, prefixed: bool) -> str | None:
+    def _path(self, name: str, words: Sequence[str]) -> str | None:
+        """The known file that one of the words means, else the first of them."""
         if name == _NOWHERE:
             return None
-        bare = name[2:] if name[:2] in ("a/", "b/", "i/", "w/", "c/") else name
-        order = (bare, name) if prefixed else (name, bare)
-        return next((known for word in order if (known := self.resolve(word)) is not None), order[0] if prefixed else
-                    bare if name[:2] in ("a/", "b/") else name)  # fmt: skip
+        return next((known for word in words if (known := self.resolve(word)) is not None), words[0])
 
     # --- its hunks ---
 
@@ -278,6 +282,18 @@ def _head_name(line: str) -> str:
         return unquote_path(name[: name.rindex('"') + 1])
     name = name.partition("\t")[0]
     return _TIME.sub("", name).strip("`") if name != _NOWHERE else name
+
+
+_PREFIXES = (("a/", "b/"), ("i/", "w/"), ("c/", "i/"), ("c/", "w/"), ("o/", "w/"))
+"""Git's, and those of its `diff.mnemonicPrefix`."""
+
+
+def _are_prefixed(old: str, new: str) -> bool:
+    return (old[:2], new[:2]) in _PREFIXES
+
+
+def _bare(name: str) -> str:
+    return name[2:] if name[:2] in ("a/", "b/", "c/", "i/", "o/", "w/") else name
 
 
 def _git_names(names: str) -> tuple[str, str] | None:
