@@ -177,6 +177,7 @@ class CheckContext(Struct, frozen=True):
     # How to run here: not part of the fingerprint.
     tree: str | None = None  # folder with base and content checked out, a copy of our own that a check may not write
     base_tree: str | None = None  # the same with the base alone, where a test runner must have run no more tests
+    store: str | None = None  # our git store, which has `base`
     repository: str | None = None  # the client's own checkout, for its ignored dependency folders
     unsafe_no_sandbox: bool = False
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gigctl.model import CheckContext, CheckSpec, Content, Evidence, Outcome, Verdict
 
-_HOW_NOT_WHAT = frozenset({"tree", "base_tree", "repository", "unsafe_no_sandbox"})
+_HOW_NOT_WHAT = frozenset({"tree", "base_tree", "store", "repository", "unsafe_no_sandbox"})
 _KNOWN = tuple(name for name in CheckContext.__struct_fields__ if name not in _HOW_NOT_WHAT)
 
 

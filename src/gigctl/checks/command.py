@@ -5,35 +5,33 @@ A known test runner that ran no test has failed, whatever its exit code. The evi
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from gigctl.checks.base import BadOption, verdict
+from gigctl.checks.base_count import count_at_base
 from gigctl.checks.command_log import count_tests, find_runner, ran_nothing, shorten
 from gigctl.checks.options import check_keys, seconds_of
-from gigctl.model import CheckContext, Content, Evidence, Verdict
+from gigctl.checks.running import OUTPUT, find_visible, is_of_machine, run_on_tree, why_no_sandbox
+from gigctl.model import CheckContext, Content, Verdict
 
 if TYPE_CHECKING:
     from gigctl.system.proc import Finished
 
 NAME = "command"
-VERSION = 1
+VERSION = 2
 HELP = "a command ends with exit code 0 on a copy of the tree, in the sandbox, without network"
 NEEDS_TREE = True
 
 SECONDS = 300.0
-OUTPUT = 4 * 1024 * 1024
-"""Bytes of each stream, after which a command is ended."""
 _KEYS = {
     "run": "a command line or a list of words",
     "timeout": "a duration",
-    "protect": "a list of patterns of files that must stay as they are",
+    "protect": "a list of patterns of files that are put back as the base has them, [] for none",
 }
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 """What a shell says, and so does prlimit in the sandbox."""
@@ -64,104 +62,48 @@ def validate(options: Mapping[str, Any]) -> None:
 
 
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
-    if touched := _protected(content, options.get("protect", ())):
-        message = f"{', '.join(touched[:5])} must stay as they are: mend the code, not what judges it"
-        return verdict(NAME, "fail", Evidence(message, touched[0]))
     if context.tree is None:
         return verdict(NAME, "error", "a command needs a tree to run in, and this content has none")
-    argv = _argv(options)
+    argv = argv_of(options)
     seconds = seconds_of(options.get("timeout", SECONDS))
     from gigctl.errors import PolicyError
     from gigctl.system.proc import ProgramError
-    from gigctl.system.sandbox import Missing, find_sandbox
 
-    sandbox = find_sandbox()
-    if isinstance(sandbox, Missing) and not context.unsafe_no_sandbox:
-        return verdict(NAME, "skip", f"{argv[0]} was not run: {sandbox.reason} ({sandbox.hint})")
+    if (impossible := why_no_sandbox(context, NAME, argv[0])) is not None:
+        return impossible
     try:
-        done, folder = await _run(argv, context, seconds)
+        done, folder = await run_on_tree(argv, context, seconds)
         outcome, message = _judge(argv, done, folder, seconds)
         if outcome == "pass" and (reason := await _lost_tests(argv, done, context, seconds)):
             outcome, message = "fail", reason
     except (ProgramError, PolicyError) as error:
         hint = f" ({error.hint})" if error.hint else ""
-        return verdict(NAME, "error", f"{shlex.join(argv)}: {error.message}{hint}")
+        # What is not installed can't be run here; a script that is not in the tree is another matter.
+        missing = isinstance(error, ProgramError) and is_of_machine(argv[0])
+        return verdict(NAME, "skip" if missing else "error", f"{shlex.join(argv)}: {error.message}{hint}")
     return verdict(NAME, outcome, *([message] if message else []), unsandboxed=context.unsafe_no_sandbox)
 
 
-def _argv(options: Mapping[str, Any]) -> list[str]:
+def argv_of(options: Mapping[str, Any]) -> list[str]:
     wanted = options["run"]
     return shlex.split(wanted) if isinstance(wanted, str) else list(wanted)
-
-
-def _protected(content: Content, patterns: Sequence[str]) -> list[str]:
-    """Changed paths that a pattern covers; `tests/**` is all below `tests`."""
-    paths = sorted(change.path for change in content.changes)
-    return [path for path in paths if any(fnmatchcase(path, pattern.replace("**", "*")) for pattern in patterns)]
 
 
 async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext, seconds: float) -> str:
     """Why a runner that passed proves less than it did at the base; empty where it does not."""
     runner = find_runner(argv)
-    if runner is None or context.base_tree is None:
+    now = count_tests(runner, _log(done)) if runner else None
+    if runner is None or now is None:
         return ""
-    now = count_tests(runner, _log(done))
-    at_base, _ = await _run(argv, replace(context, tree=context.base_tree), seconds)
-    before = count_tests(runner, _log(at_base))
-    if now is None or before is None or now >= before:
+
+    async def count(tree: str) -> int | None:
+        at_base, _ = await run_on_tree(argv, replace(context, tree=tree), seconds)
+        return count_tests(runner, _log(at_base))
+
+    before = await count_at_base(argv, find_visible(argv, context), context, count)
+    if before is None or now >= before:
         return ""
     return f"{shlex.join(argv)}: {runner} ran {now} tests, and {before} at the base: tests that ran must not be lost"
-
-
-async def _run(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
-    """What it did, and the folder that it saw itself in."""
-    if context.unsafe_no_sandbox:
-        return await _run_unprotected(argv, context, seconds)
-    return await _run_protected(argv, context, seconds)
-
-
-async def _run_protected(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
-    from gigctl.system.sandbox import Policy, Sandbox, find_sandbox, run_sandboxed
-    from gigctl.system.view import home_of, place_of
-
-    sandbox = find_sandbox()
-    assert isinstance(sandbox, Sandbox)  # noqa: S101  # the caller looked
-    repository = _resolved(context.repository) if context.repository else None
-    policy = Policy(seconds=seconds, output=OUTPUT, env=_QUIET)
-    done = await run_sandboxed(
-        sandbox, argv, tree=Path(context.tree or ""), policy=policy, environ=os.environ, repository=repository
-    )
-    return done, place_of(repository, home_of(os.environ))
-
-
-def _resolved(folder: str) -> Path:
-    return Path(folder).resolve()
-
-
-_QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "CI": "1"}
-"""Logs without colour or progress, and no watch mode."""
-
-
-async def _run_unprotected(argv: Sequence[str], context: CheckContext, seconds: float) -> tuple[Finished, Path]:
-    """On the bare machine, as the user allowed it: on a copy, and without what the environment holds beyond tools."""
-    import shutil
-    import tempfile
-
-    from gigctl.system.proc import run_async
-    from gigctl.system.resolver import resolve
-
-    repository = _resolved(context.repository) if context.repository else None
-    with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
-        place = _resolved(name) / "tree"
-        shutil.copytree(context.tree or "", place, symlinks=True)
-        seen = resolve(argv, os.environ, tree=place, repository=repository)
-        for path, real in seen.dependencies:
-            if not (place / path).exists():
-                (place / path).parent.mkdir(parents=True, exist_ok=True)
-                (place / path).symlink_to(real)
-        env = {**seen.variables, "PATH": os.environ.get("PATH", seen.search_path), "HOME": name, "LANG": "C.UTF-8"}
-        done = await run_async(argv, cwd=place, env=env | _QUIET, timeout=seconds, limit=OUTPUT)
-        return done, place
 
 
 def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) -> tuple[Any, str]:
@@ -177,7 +119,7 @@ def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) ->
     if done.code in (_NOT_FOUND, _NOT_EXECUTABLE) and not done.stdout.strip() and len(text) < 500:
         return "error", f"{command} could not be started: {told}"
     if _missing_module(argv, done.code, text):
-        return "error", f"{command} could not be started: {told}"
+        return "skip", f"{command} could not be started, for it is not installed here: {told}"
     runner = find_runner(argv)
     if runner and (reason := ran_nothing(runner, done.code, text)):
         return "fail", f"{command}: {reason}\n{told}".rstrip()

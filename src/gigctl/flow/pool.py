@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import signal
 import threading
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
@@ -289,9 +291,14 @@ class Pool(Generic[Job]):
             pass
 
 
-async def at_once(works: Iterable[Callable[[], Awaitable[Result]]], most: int) -> list[Result]:
-    """What they return, in order, `most` of them at work at a time; where one fails the others are cancelled."""
-    places = asyncio.Semaphore(most)
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+async def at_once(works: Iterable[Callable[[], Awaitable[Result]]]) -> list[Result]:
+    """What they return, in order; as many are at work as there are cores, whoever else asks for more at the time.
+    Where one fails the others are cancelled."""
+    loop = asyncio.get_running_loop()
+    places = _places.setdefault(loop, asyncio.Semaphore(os.cpu_count() or 1))
 
     async def work(one: Callable[[], Awaitable[Result]]) -> Result:
         async with places:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from gigctl.agents.base import Agent, AgentError, without_halves
 from gigctl.checks.base import context_sha256, fingerprint, verdict
 from gigctl.checks.registry import OUTSIDE, get_check
+from gigctl.flow.checktrees import CheckTrees, Placed
 from gigctl.flow.pool import at_once
 from gigctl.model import CheckContext, CheckSpec, Content, Draft, Request, Verdict
 from gigctl.system.git.folder import check_out, collect_folder
@@ -63,20 +63,26 @@ def fingerprints(content: Content, specs: Sequence[CheckSpec], context: CheckCon
 async def assess(
     content: Content, specs: Sequence[CheckSpec], context: CheckContext, *, store: Path | None = None
 ) -> list[Verdict]:
-    """A verdict a check, in order; they run at once. One copy of the tree serves all the checks that want one."""
-    if any(get_check(spec.check).NEEDS_TREE for spec in specs) and store is not None and context.tree is None:
-        with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
-            folder = Path(name) / "tree"
-            folder.mkdir()
-            repository = Store.open(store)
-            tree = repository.tree_of(content)
-            check_out(repository, tree, folder, history=context.commit, every_link=True)
-            return await assess(content, specs, replace(context, tree=str(folder)), store=store)
+    """A verdict a check, in order; they run at once. One copy of a tree serves all the checks that want it, with what
+    the change must not judge itself by put back first."""
     marks = fingerprints(content, specs, context)
-    works = [functools.partial(_verdict, spec, content, context, mark) for spec, mark in zip(specs, marks, strict=True)]
+    if store is not None:
+        context = replace(context, store=str(store))
+    if store is None or context.tree is not None or not any(get_check(spec.check).NEEDS_TREE for spec in specs):
+        return await _assess(content, specs, [Placed(context)] * len(specs), marks)
+    with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
+        trees = CheckTrees(Store.open(store), content, context, Path(name))
+        return await _assess(content, specs, [trees.place(spec) for spec in specs], marks)
+
+
+async def _assess(
+    content: Content, specs: Sequence[CheckSpec], places: Sequence[Placed], marks: Sequence[str]
+) -> list[Verdict]:
+    jobs = zip(specs, places, marks, strict=True)
+    works = [functools.partial(_verdict, spec, content, placed, mark) for spec, placed, mark in jobs]
     if runs_here(specs):
         return [await one() for one in works]
-    return await at_once(works, os.cpu_count() or 1)
+    return await at_once(works)
 
 
 def runs_here(specs: Sequence[CheckSpec]) -> bool:
@@ -84,12 +90,13 @@ def runs_here(specs: Sequence[CheckSpec]) -> bool:
     return not any(spec.check in OUTSIDE for spec in specs)
 
 
-async def _verdict(spec: CheckSpec, content: Content, context: CheckContext, mark: str) -> Verdict:
+async def _verdict(spec: CheckSpec, content: Content, placed: Placed, mark: str) -> Verdict:
     check = get_check(spec.check)
     begun = time.monotonic()
     try:
-        found = await check.run(content, spec.options, context)
+        found = await check.run(content, spec.options, placed.context)
     except RecursionError:
         found = verdict(spec.check, "error", "the content is nested too deeply to be read")
     seconds = time.monotonic() - begun
-    return Verdict(spec.name, found.outcome, found.evidence, spec.required, seconds, mark, found.unsandboxed)
+    evidence = (*found.evidence, *placed.evidence)
+    return Verdict(spec.name, found.outcome, evidence, spec.required, seconds, mark, found.unsandboxed)
