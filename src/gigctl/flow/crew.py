@@ -14,6 +14,8 @@ from gigctl.agents.base import Agent, AgentError
 from gigctl.agents.registry import agent_version_hash, open_agent
 from gigctl.errors import ConfigError, GigctlError
 from gigctl.flow.desk import Desk
+from gigctl.flow.places import Places
+from gigctl.flow.pool import AHEAD
 from gigctl.flow.runoptions import RunOptions
 from gigctl.ledger import attempts, limits
 from gigctl.model import AgentEntry
@@ -29,7 +31,7 @@ class Crew:
         """Agent → why this run can't use it any more."""
         self.codes: set[int] = set()
         """Exit codes that those reasons stand for."""
-        self.places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(options.jobs))
+        self.places: defaultdict[str, Places] = defaultdict(lambda: Places(options.jobs))
         """Agent → the calls that it may be sent at once by this run."""
         self.failing: set[str] = set()
         """Agents that failed lately: whose next answer ends that."""
@@ -76,7 +78,7 @@ class Crew:
                     if limits.find_overspent(tx, name):
                         self.marked.add(name)
                 if self._paced and (at_once := getattr(opened, "at_once", None)) is not None:
-                    self.places[name] = asyncio.Semaphore(at_once)
+                    self.places[name] = Places(at_once)
                 self._opened[name] = opened
         return self._opened[name]
 
@@ -89,6 +91,10 @@ class Crew:
     def find(self, name: str) -> Agent | None:
         """The agent, where it is open."""
         return self._opened.get(name)
+
+    def has_room(self, name: str) -> bool:
+        """Whether another call may be begun: few of those wait to be sent, also where an agent takes few at once."""
+        return self.places[name].waiting < AHEAD
 
     def get_version(self, name: str) -> int:
         """The id of an open agent's version."""

@@ -49,6 +49,8 @@ from gigctl.model import Content, Draft, Task, Verdict
 
 __all__ = ["Collector", "Fresh", "Opened", "Opening"]
 
+CROWDED = frozenset({"rate_limited", "overloaded"})
+"""Ends of a call that say that too many were sent."""
 ROOM_SECONDS = 0.1
 """How long who found no room under a cap waits before looking again: calls in flight may leave some."""
 
@@ -177,6 +179,8 @@ class Collector:
         agent = self.crew.find(step.agent)
         if agent is None or situation.task.input_base is not None or self.is_stopping:
             return situation
+        if not self.crew.has_room(step.agent):
+            return situation
         try:
             found = self._claims.claim(tx, self._claims.question(tx, situation, step, agent, view))
         except (AgentError, PolicyError):
@@ -238,6 +242,9 @@ class Collector:
             await self._pool.pause(_pause(step.tries, waits))
         looked = time.monotonic()
         while not self.is_stopping:
+            if not self.crew.has_room(step.agent):
+                await self._pool.pause(ROOM_SECONDS)
+                continue
             found = await self._writer.commit(lambda tx: self._claims.claim(tx, question, afresh=True))
             if isinstance(found, Ask):
                 return found
@@ -274,14 +281,17 @@ class Collector:
             if ask.served is not None:
                 return await self._settle_draft(ask, Draft(ask.served, cost=0), alone=alone)
             self._unsent.add(ask.attempt)
-            async with self.crew.places[ask.agent]:
+            places = self.crew.places[ask.agent]
+            async with places as begun:
                 if not self._may_send(ask):
                     return "", None
                 self._unsent.discard(ask.attempt)
                 called = await self._call(ask)
             if isinstance(called, Draft):
+                places.answered()
                 return await self._settle_draft(ask, called, alone=alone)
-            return await self._settle_failure(ask, *called), None
+            crowded = called[0].kind in CROWDED and places.turned_away(begun)
+            return await self._settle_failure(ask, *called, crowded=crowded), None
         finally:
             await self._take_back(ask)
             self._claims.land(ask)
@@ -308,7 +318,7 @@ class Collector:
             self.crew.stop(ask.agent, error)
             return AgentError("unavailable", error.message, sent=False, cost=0), time.monotonic() - begun
 
-    async def _settle_failure(self, ask: Ask, error: AgentError, seconds: float) -> str:
+    async def _settle_failure(self, ask: Ask, error: AgentError, seconds: float, *, crowded: bool) -> str:
         name = ask.agent
         if error.kind in STOPPED:
             self.crew.stop(name, error)
@@ -317,7 +327,7 @@ class Collector:
         self.crew.failing.add(name)
         now = self._desk.now().timestamp()
         over = await self._writer.commit(
-            lambda tx: settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now)
+            lambda tx: settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now, crowded=crowded)
         )
         if over:
             self.caps.overspend(name)

@@ -21,12 +21,14 @@ LONGEST_HOLD = 24 * 3600.0
 
 
 def settle_failure(
-    tx: Tx, task: TaskRecord, attempt: int, agent: str, error: AgentError, seconds: float, now: float
-) -> bool:
-    """Released, settled by usage or bound, or unknown; whether it cost more than it could. `now` is since 1970."""
+    tx: Tx, task: TaskRecord, attempt: int, agent: str, error: AgentError, seconds: float, now: float,
+    *, crowded: bool = False,
+) -> bool:  # fmt: skip
+    """Released, settled by usage or bound, or unknown; whether it cost more than it could. `now` is since 1970.
+    `crowded`: it was turned away while others were served, which is no failure of the agent."""
     if error.retry_after is not None:
         limits.hold_back(tx, agent, int((now + min(error.retry_after, LONGEST_HOLD)) * 1e6))
-    elif error.kind in BREAKS:
+    elif error.kind in BREAKS and not crowded:
         limits.record_failure(tx, agent, int((now - seconds) * 1e6), int(now * 1e6))
     outcome = "unknown" if error.unknown else error.kind
     cost = None if error.unknown else _cost(tx, attempt, error.cost)

@@ -510,6 +510,20 @@ def test_redirects_are_not_followed(desk: Desk, server: LLMServer) -> None:
         assert "ok" not in done.statuses
 
 
+@pytest.mark.parametrize("turned_away", [429, 503])
+def test_a_server_that_takes_few_at_once_is_sent_few(turned_away: int, desk: Desk, server: LLMServer) -> None:
+    def script(asked: Asked) -> Reply:
+        if server.in_flight > 6:
+            return status(turned_away)
+        return Reply(FINE, delay=0.05)
+
+    server.script = script
+    done = batch(desk, texts(150), jobs=32)
+    assert done.statuses["ok"] >= 145, done.statuses  # one may be turned away four times
+    assert server.count < 150 * 1.6  # turned away once each, where nothing is learned
+    assert all_ok(batch(desk, texts(150), jobs=4))
+
+
 MIXED = [
     status(429, retry_after=0), status(500), status(503), Reply(FINE, cut=30), Reply(drop=True),
     Reply(FINE, close_idle=0),
