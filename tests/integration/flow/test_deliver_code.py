@@ -95,7 +95,7 @@ EVERY_KIND = (
     Change("run.sh", EXECUTABLE, b"#!/bin/sh\n"),
     Change("no-end.txt", REGULAR, b"a\nb"),
     Change("pic.bin", REGULAR, bytes(range(256)) * 9),
-    Change("数値/файл \"x\".txt", REGULAR, "é\n".encode()),
+    Change('数値/файл "x".txt', REGULAR, "é\n".encode()),
     Change("latin.txt", REGULAR, b"caf\xe9\r\n"),
     Change("long.txt", REGULAR, b"x" * 5000 + b"\n"),
     Change("mail.txt", REGULAR, b"From nobody Mon Sep 17 00:00:00 2001\n--- a\n+++ b\n"),
