@@ -95,7 +95,7 @@ def test_others_under_way_mean_that_the_server_does_its_work() -> None:
     asyncio.run(story())
 
 
-@given(st.integers(1, 8), st.lists(st.sampled_from("answer turn cancel enter".split()), max_size=60))
+@given(st.integers(1, 8), st.lists(st.sampled_from(["answer", "turn", "cancel", "enter"]), max_size=60))
 def test_no_place_is_lost(most: int, moves: list[str]) -> None:
     """Whatever happens to who holds or waits for one: at last as many may be under way as before."""
 

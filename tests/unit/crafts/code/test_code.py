@@ -124,7 +124,8 @@ def test_a_repair_of_an_answer_that_could_not_be_read() -> None:
 def test_only_the_first_of_several_drafts_is_the_likeliest() -> None:
     first, second, third = (code.ask(task(), AskContext(sample=n)) for n in range(3))
     assert (first.temperature, first.seed) == (0.0, None)
-    assert second.temperature and second.temperature == third.temperature
+    assert second.temperature
+    assert second.temperature == third.temperature
     assert second.seed != third.seed
 
 
