@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gigctl.ledger.store import Tx
+from gigctl.ledger.waiting import OPEN
 
 
 def spent_since(tx: Tx, day: str) -> int:
@@ -17,9 +18,11 @@ def spent_since(tx: Tx, day: str) -> int:
 
 
 def count_state(tx: Tx, state: str) -> int:
-    """Tasks of open gigs in a state."""
+    """Tasks of open gigs in a state, one of those that wait."""
     return int(
         tx.value(
-            "SELECT count(*) FROM task JOIN gig ON gig.id = task.gig WHERE task.state = ? AND gig.state = 'open'", state
+            "SELECT count(*) FROM task CROSS JOIN gig ON gig.id = task.gig"  # noqa: S608
+            f" WHERE {OPEN} AND task.state = ? AND gig.state = 'open'",
+            state,
         )
     )

@@ -9,6 +9,10 @@ from gigctl.ledger import blobs
 from gigctl.ledger.rewording import REWORDED
 from gigctl.ledger.store import Tx
 
+OPEN = "task.state IN ('review', 'failed', 'ready', 'blocked')"
+"""The words of the index `task_waiting`, which SQLite takes for no others; a query over all gigs wants it, and says
+with CROSS JOIN that tasks come first, or it looks at every task of every gig."""
+
 # One row a task that a human can move: reviewed or failed ones, ready ones that are the human's to write or whose
 # call ended unknown. `failing` names the required checks that did not pass, `held_up` counts who waits for it.
 _WAITING = f"""
@@ -27,9 +31,9 @@ SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.s
   coalesce({REWORDED}, 0),
   CASE WHEN task.state <> 'ready' THEN ''
     ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END
-FROM task JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
+FROM task CROSS JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
 LEFT JOIN revision ON revision.id = task.current
-WHERE task.state IN ('review', 'failed', 'ready') AND gig.state = 'open' AND gig.removed IS NULL
+WHERE {OPEN} AND task.state <> 'blocked' AND gig.state = 'open' AND gig.removed IS NULL
 """  # noqa: S608
 
 
