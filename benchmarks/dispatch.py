@@ -1,12 +1,13 @@
 """How fast small jobs go through, beside a bare client that keeps no books, measured in turn in one run.
 
-    python benchmarks/dispatch.py [--jobs 1000] [--rounds 5] [--at-once 64] [--latency 200] [--bench FOLDER]
+    python benchmarks/dispatch.py [--jobs 1000] [--rounds 5] [--at-once 64] [--latency 200] [--through litellm]
+                                  [--bench FOLDER]
 
-The server is pinned to one core, each client to the other. A round is: the bare aiohttp client, a dispatch timed inside
-its process (imports and one opened gig before it, as for the bare client), and the whole command `gigctl batch`. The
-rows are printed as they come, then medians with minimum and maximum, as ratios: to the ideal (jobs / at once * latency)
-for times, to the bare client's for CPU. `FOLDER` holds the load server and the reference clients (mock_openai.py,
-clients.py), which want uvloop, httptools and aiohttp.
+The server is pinned to one core, each client to the other. A round is: the bare client (aiohttp, or litellm's call), a
+dispatch timed inside its process (imports and one opened gig before it, as for the bare client), and the whole command
+`gigctl batch`. The rows are printed as they come, then medians with minimum and maximum, as ratios: to the ideal (jobs
+/ at once * latency) for times, to the bare client's for CPU. `FOLDER` holds the load server and the reference clients
+(mock_openai.py, clients.py), which want uvloop, httptools and aiohttp.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ BENCH = HERE.parents[2] / "shared" / "bench"
 THRESHOLD = (100_000, 50, 100)
 """How often the collector looks: as cli.py says it for every command."""
 SUBTASK = "summarise the paragraph and list what a reviewer must check. " * 16
-AGENT = '[bench]\nkind = "openai"\nmodel = "local"\napi-base = "{url}/v1"\nlocal = true\n'
+ENTRY = 'model = "{model}"\napi-base = "{url}/v1"\nkey = "env:BENCH_KEY"\nlocal = true\n'
+AGENTS = {
+    "openai": '[bench]\nkind = "openai"\n' + ENTRY.replace("{model}", "local"),
+    "litellm": '[bench]\nkind = "litellm"\n' + ENTRY.replace("{model}", "openai/local"),
+}
+BARE = {"openai": "aiohttp", "litellm": "litellm"}
 
 
 def write_jobs(path: Path, count: int) -> None:
@@ -45,9 +51,14 @@ def used() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def measure_inside(home: Path, jobs: Path, at_once: int) -> dict[str, Any]:
+def measure_inside(home: Path, jobs: Path, at_once: int, through: str = "openai") -> dict[str, Any]:
     """One dispatch in this process: seconds, CPU seconds and peak memory in MB."""
     import aiohttp  # noqa: F401  # paid before, as the bare client's is
+
+    if through == "litellm":
+        from gigctl.agents.litellm_bridge import load_litellm
+
+        load_litellm()
 
     from gigctl.flow.batch import BatchOptions, carry_out_batch, open_batch
     from gigctl.flow.desk import open_desk
@@ -82,22 +93,23 @@ def measure_command(home: Path, jobs: Path, at_once: int) -> dict[str, Any]:
     argv = ["taskset", "-c", "0", str(gigctl), "batch", str(jobs), "-a", "bench", "-j", str(at_once), "--no-progress"]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with (home / "out.jsonl").open("w") as out:
-        subprocess.run(argv, env={**os.environ, "GIGCTL_HOME": str(home)}, stdout=out, check=True)
+        subprocess.run(argv, env={**os.environ, "GIGCTL_HOME": str(home), "BENCH_KEY": "x"}, stdout=out, check=True)
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"wall_s": wall, "cpu_s": cpu, "done": sum(1 for _ in (home / "out.jsonl").open())}
 
 
 def child(args: list[str]) -> dict[str, Any]:
-    found = subprocess.run(["taskset", "-c", "0", sys.executable, *args], capture_output=True, text=True, check=True)
+    argv, env = ["taskset", "-c", "0", sys.executable, *args], {**os.environ, "BENCH_KEY": "x"}
+    found = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
     return dict(json.loads(found.stdout.splitlines()[-1]))
 
 
-def fresh_home(folder: Path, url: str) -> Path:
+def fresh_home(folder: Path, url: str, through: str = "openai") -> Path:
     home = folder / "home"
     shutil.rmtree(home, ignore_errors=True)
     (home / "config").mkdir(parents=True)
-    (home / "config" / "agents.toml").write_text(AGENT.format(url=url))
+    (home / "config" / "agents.toml").write_text(AGENTS[through].format(url=url))
     return home
 
 
@@ -123,11 +135,12 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument("--latency", type=float, default=200.0)
     parser.add_argument("--bench", type=Path, default=BENCH)
+    parser.add_argument("--through", choices=list(AGENTS), default="openai")
     parser.add_argument("--inside", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
         home, jobs, at_once = args.inside
-        sys.stdout.write(json.dumps(measure_inside(Path(home), Path(jobs), int(at_once))) + "\n")
+        sys.stdout.write(json.dumps(measure_inside(Path(home), Path(jobs), int(at_once), args.through)) + "\n")
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -142,9 +155,10 @@ def main() -> None:
 def one_round(args: argparse.Namespace, folder: Path, url: str) -> dict[str, dict[str, Any]]:
     jobs = folder / "jobs.jsonl"
     write_jobs(jobs, args.jobs)
-    bare = child([str(args.bench / "clients.py"), "aiohttp", str(args.jobs), str(args.at_once), url])
-    inside = child([str(HERE), "--inside", str(fresh_home(folder, url)), str(jobs), str(args.at_once)])
-    command = measure_command(fresh_home(folder, url), jobs, args.at_once)
+    bare = child([str(args.bench / "clients.py"), BARE[args.through], str(args.jobs), str(args.at_once), url])
+    home = str(fresh_home(folder, url, args.through))
+    inside = child([str(HERE), "--through", args.through, "--inside", home, str(jobs), str(args.at_once)])
+    command = measure_command(fresh_home(folder, url, args.through), jobs, args.at_once)
     found = {"bare": bare, "inside": inside, "command": command}
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
@@ -152,16 +166,17 @@ def one_round(args: argparse.Namespace, folder: Path, url: str) -> dict[str, dic
 
 
 def report(args: argparse.Namespace, rows: list[dict[str, dict[str, Any]]]) -> None:
-    ideal = args.jobs / args.at_once * args.latency / 1000
+    ideal, bare = args.jobs / args.at_once * args.latency / 1000, f"bare {BARE[args.through]}"
     figures = {
-        "bare aiohttp, wall / ideal": [row["bare"]["wall_s"] / ideal for row in rows],
+        f"{bare}, wall / ideal": [row["bare"]["wall_s"] / ideal for row in rows],
         "dispatch, wall / ideal": [row["inside"]["wall_s"] / ideal for row in rows],
         "whole command, wall / ideal": [row["command"]["wall_s"] / ideal for row in rows],
-        "bare aiohttp, CPU s per 1,000": [row["bare"]["cpu_s_per_1000"] for row in rows],
+        f"{bare}, CPU s per 1,000": [row["bare"]["cpu_s_per_1000"] for row in rows],
         "dispatch, CPU s per 1,000": [row["inside"]["cpu_s"] / args.jobs * 1000 for row in rows],
-        "dispatch, CPU / bare aiohttp": [
+        f"dispatch, CPU / {bare}": [
             row["inside"]["cpu_s"] / args.jobs * 1000 / row["bare"]["cpu_s_per_1000"] for row in rows
         ],
+        f"{bare}, peak MB": [row["bare"]["peak_mb"] for row in rows],
         "dispatch, peak MB": [row["inside"]["peak_mb"] for row in rows],
     }
     sys.stdout.write(f"{args.jobs} jobs, {args.at_once} at once, {args.latency:g} ms, n={len(rows)}\n")
