@@ -350,6 +350,7 @@ class AskContext(Struct, frozen=True):
     failed_answer: str = ""  # an answer that could not be read, with `failures` telling why
     failures: tuple[Verdict, ...] = ()
     sample: int = 0  # which of several drafts this is: 0 is asked for at the craft's own temperature
+    window: int | None = None  # tokens that the agent reads at most; None: not known
 
 
 # --- agents ---

@@ -97,6 +97,11 @@ class LocalAgent:
             return None
         return min(self._address.slots, self.entry.concurrency or self._address.slots) + SPARE
 
+    @property
+    def window(self) -> int | None:
+        """Tokens that one request may have, once it is open."""
+        return self.entry.window if self._address is None else self._address.window
+
     def bound(self, request: Request) -> int | None:
         return bound_by_tokens(self.entry, request)
 

@@ -32,8 +32,8 @@ from gigctl.system.git.store import Store
 
 __all__ = ["View", "build_request", "craft_gig", "craft_task", "load_terms", "load_view", "task_gig", "view_of_new"]
 
-SHOWN_FILE = 64 * 1024
-"""Bytes of the largest file of a tree that a craft is given to show."""
+SHOWN_FILE = 512 * 1024
+"""Bytes of the largest file of a tree that a craft is given, to show it or a part of it."""
 
 
 class View(Struct, frozen=True):
@@ -113,6 +113,7 @@ def _craft_task(tx: Tx, seen: GigRecord, task: TaskRecord, store: Path | None) -
     )  # fmt: skip
 
 
+@lru_cache(maxsize=2)
 def _shown_tree(store: Path, base: str) -> tuple[Change, ...]:
     """A tree's files; what is too large to be shown is there without its bytes, so that nobody makes it anew."""
     repository = Store.open(store)
@@ -136,11 +137,14 @@ def load_terms(glossary: str) -> tuple[Term, ...]:
     return tuple(Term(row[0].strip(), row[1].strip()) for row in rows if len(row) >= 2 and row[0].strip())
 
 
-def build_request(tx: Tx, view: View, round_: RoundRecord, *, slot: int, mends: AttemptRecord | None) -> Request:
-    """What an agent is asked for a slot of a round; with `mends`, to mend what came of that attempt."""
+def build_request(
+    tx: Tx, view: View, round_: RoundRecord, *, slot: int, mends: AttemptRecord | None, window: int | None = None
+) -> Request:  # fmt: skip
+    """What an agent is asked for a slot of a round; with `mends`, to mend what came of that attempt. `window` is what
+    the agent reads at most, in tokens (None: not known)."""
     context = AskContext(
         terms=load_terms(view.client.glossary), style=view.client.style, notes=round_.notes,
-        sample=slot - 1 if round_.wanted == "first" else 0,
+        sample=slot - 1 if round_.wanted == "first" else 0, window=window,
     )  # fmt: skip
     if mends is not None:
         context = _with_failure(tx, context, view.record, mends)

@@ -98,7 +98,8 @@ class Claims:
         policy.check_chain(client, (step.agent,), self._desk.agents)
         slot = situation.round.slots.index(step.slot) + 1
         mends = situation.attempts.get(step.mends) if step.mends is not None else None
-        request = asking.build_request(tx, view, situation.round, slot=slot, mends=mends)
+        window = getattr(agent, "window", None) or agent.entry.window
+        request = asking.build_request(tx, view, situation.round, slot=slot, mends=mends, window=window)
         return Question(situation, step, view, agent, request)
 
     def gig(self, tx: Tx, task: TaskRecord) -> GigRecord:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gigctl.crafts.answer_text import strip_thinking
 from gigctl.crafts.base import BadSource, MalformedAnswer
 from gigctl.crafts.code.answers import parse_answer
-from gigctl.crafts.code.asking import ask, find_named
+from gigctl.crafts.code.asking import ask
+from gigctl.crafts.code.choosing import find_named
 from gigctl.crafts.code.edits import apply_edits
 from gigctl.crafts.code.paths import check_path
 from gigctl.model import (
@@ -47,7 +48,11 @@ ON_TREE = True
 HELP = "a change to a repository or to one file, drafted, compiled and tested in a copy"
 OPTIONS: Mapping[str, str] = {
     "files": "paths or patterns that the agent is shown whole, with commas between them",
+    "context": "the most tokens of files that go along with a request (16000)",
 }
+
+
+_MOST_CONTEXT = 1_000_000
 
 
 def split(source: Source | None, gig: Gig) -> Split:
@@ -56,6 +61,9 @@ def split(source: Source | None, gig: Gig) -> Split:
         raise BadSource("a code gig needs a brief: the change to make")
     if gig.base is None:
         raise BadSource("a code gig needs a repository (repo, base) or a source file to change")
+    asked = str(gig.options.get("context", "")).strip()
+    if asked and not (asked.isdecimal() and asked.isascii() and int(asked) <= _MOST_CONTEXT):
+        raise BadSource(f"context: expected tokens, a number up to {_MOST_CONTEXT}, got {asked!a}")
     name = gig.title or gig.brief.strip().splitlines()[0][:72]
     return Split((TaskSpec(name, Content((), gig.base)),))
 

@@ -26,12 +26,15 @@ _BOM = "\ufeff"
 _MATCHER_LINES = 2_000
 """difflib takes 1.5 s for 4,000 lines; longer files are compared no further than they need."""
 _ELISION = re.compile(
-    r"\s*(?:#|//|--|/\*|<!--|\*|;|%)?\W*(?:the\s)?(?:rest|remainder)\sof\b.*"
+    r"\[lines \d+ to \d+ are not shown\]"
+    r"|\s*(?:#|//|--|/\*|<!--|\*|;|%)?\W*(?:the\s)?(?:rest|remainder)\sof\b.*"
     r"|\s*(?:#|//|--|/\*|<!--|;|%)(?=.*(?:\.{3}|…)).*"
     r"\b(?:rest|remainder|remaining|existing|previous|other|unchanged|same|omitted)\b.*",
     re.IGNORECASE,
 )
 """A comment in a line's place, such as `# ... rest of the code unchanged`, where a model was too lazy to write on."""
+_MANY_LINES, _KEPT = 60, 0.6
+"""A file that was shown in part, or was too long for its writer, comes back much shorter."""
 
 
 class _Text(Struct, frozen=True):
@@ -128,6 +131,11 @@ def _whole(edit: WholeFile, before: bytes | None) -> bytes:
 
 def _refuse_elision(path: str, lines: Sequence[str], old: Sequence[str]) -> None:
     had = set(old)
+    if len(old) >= _MANY_LINES and len(lines) < _KEPT * len(old):
+        raise MalformedAnswer(
+            f"{path} would lose {len(old) - len(lines)} of its {len(old)} lines. Give every line of the file; where so "
+            "much is to go, say so by blocks."
+        )
     for line in lines:
         if line not in had and _ELISION.fullmatch(line):
             raise MalformedAnswer(f"{path} leaves lines out ({line.strip()[:60]!r}). Give every line of the file.")
