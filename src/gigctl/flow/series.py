@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gigctl.errors import UsageError
 from gigctl.flow.asking import craft_task
+from gigctl.flow.messageform import LOOKED_AT, Form, find_form, put_in_form
 from gigctl.flow.signoffs import Signed
 from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
@@ -25,6 +26,7 @@ from gigctl.system.git import (
     signs_off,
     verify_patches,
 )
+from gigctl.system.git.subjects import list_subjects
 
 __all__ = ["Series", "build_series", "changed_files", "commit_series", "patch_files"]
 
@@ -57,14 +59,16 @@ def build_series(
     if gig.base_tree is None:
         raise UsageError(f"{gig.ref} has no repository and no file that a change could be made to")
     tree = bare = gig.base_tree
+    form = find_form(list_subjects(store, gig.base_commit, LOOKED_AT)) if gig.base_commit else Form()
     steps = []
     for one in signed:
         bare = store.tree_of(_on(bare, gig.base_tree, one))
         tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), _beside(one)))
         named = _trailers([one], trailers=trailers)
-        steps.append(Step(tree, _message(tx, gig, one), _author(one), _seconds(one), trailers=named))
+        steps.append(Step(tree, _in_form(_message(tx, gig, one), form), _author(one), _seconds(one), trailers=named))
     if squash:
-        steps = [_squashed(gig, signed, steps, _trailers(signed, trailers=trailers))]
+        whole = _squashed(gig, signed, steps, _trailers(signed, trailers=trailers))
+        steps = [replace(whole, message=_in_form(whole.message, form))]
     base = gig.base_commit or store.commit_of(gig.base_tree, [], "Base", _NOBODY, seconds=0)
     return Series(base, gig.base_tree, tree, bare, tuple(steps))
 
@@ -114,6 +118,12 @@ def _message(tx: Tx, gig: GigRecord, one: Signed) -> str:
     brief = craft_task(tx, gig, one.task).brief.strip()
     subject = _short(next(iter((one.task.name or gig.title or brief).strip().splitlines()), one.task.ref))
     return subject if brief in ("", subject) else f"{subject}\n\n{brief}"
+
+
+def _in_form(message: str, form: Form) -> str:
+    """With the subject as the repository's own are written."""
+    subject, newline, rest = message.partition("\n")
+    return _short(put_in_form(subject, form, rest)) + newline + rest
 
 
 def _short(subject: str) -> str:

@@ -314,3 +314,14 @@ def _rebase(office: Office, gig: str, other: str) -> None:
             found[name] = gigs.get_gig(tx, reference)
     with office.desk.ledger.writing() as tx:
         gigs.edit_gig(tx, found[gig], base_commit=found[other].base_commit, base_tree=found[other].base_tree)
+
+
+def test_a_commit_is_written_as_the_repository_writes_its_own(
+    office: Office, client: Repository, tmp_path: Path
+) -> None:
+    for subject in ("fix: keep the title", "feat(ui): add a menu", "docs: mention it", "fix: drop a file", "chore: x"):
+        client.commit(message=subject)
+    gig = office.signed_code(client.path, changed(GREET), title="Fix the greeting.")
+    deliver(office.desk, [gig], Options(output=tmp_path / "out"))
+    client.git("am", *map(str, sorted((tmp_path / "out").glob("*.patch"))))
+    assert client.git("log", "--format=%s", "-1") == "fix: fix the greeting"
