@@ -7,7 +7,8 @@ with temperature 0 and the same most tokens, by as many slots of as much context
 each with a process of its own that has loaded the model and answered one other prompt; the next round begins with the
 other one. gigctl's time is the whole command's, the bare client's that of its calls alone. Answers at temperature 0 may
 differ by a few tokens, so that rates are compared, not times. `--curve` measures the bare server alone at each number
-of slots, in turn, `--rounds` times.
+of slots, in turn, `--rounds` times. On a machine that does other work the bare server's threads spin and lose a core's
+turns: `--same-waiting` lets them wait as those of gigctl's process do, so that what is left is what gigctl adds.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from gigctl.agents.local_server import SPINS
 from gigctl.agents.local_shape import choose_shape
 from gigctl.agents.models import DEFAULT
 from gigctl.paths import load_paths
@@ -120,9 +122,12 @@ async def ask_all(url: str, bodies: list[dict[str, Any]], at_once: int) -> tuple
         return time.perf_counter() - began, used
 
 
-def measure_bare(model: Path, bodies: list[dict[str, Any]], slots: int, context: int) -> dict[str, Any]:
+def measure_bare(
+    model: Path, bodies: list[dict[str, Any]], slots: int, context: int, more: dict[str, str]
+) -> dict[str, Any]:
     argv = [sys.executable, "-c", SERVER, str(model), str(slots), str(context)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    env = {**os.environ, **more}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
@@ -159,6 +164,10 @@ def row(wall: float, used: list[tuple[int, int]], cached: int) -> dict[str, Any]
 # --- the report ---
 
 
+def waiting(args: argparse.Namespace) -> dict[str, str]:
+    return {"GOMP_SPINCOUNT": SPINS} if args.same_waiting else {}
+
+
 def tell(name: str, found: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps({"what": name, **found}) + "\n")
     sys.stdout.flush()
@@ -174,7 +183,7 @@ def compare(args: argparse.Namespace, folder: Path, jobs: Path, bodies: list[dic
     for n in range(args.rounds):
         for name in ("bare", "gigctl") if n % 2 == 0 else ("gigctl", "bare"):
             if name == "bare":
-                made = measure_bare(args.model, bodies, slots, context)
+                made = measure_bare(args.model, bodies, slots, context, waiting(args))
             else:
                 made = measure_gigctl(folder, args.model, jobs, slots, args.spare)
             found[name].append(made)
@@ -196,7 +205,7 @@ def measure_curve(args: argparse.Namespace, bodies: list[dict[str, Any]]) -> Non
     found: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(args.rounds):
         for count in counts:
-            made = measure_bare(args.model, bodies, count, WINDOW * count)
+            made = measure_bare(args.model, bodies, count, WINDOW * count, waiting(args))
             found[count].append(made["written_per_s"])
             tell(f"{count} slots", made)
     for count, values in found.items():
@@ -211,6 +220,7 @@ def main() -> None:
     parser.add_argument("--spare", type=int, help="calls beyond the slots, in place of gigctl's own number")
     parser.add_argument("--model", type=Path, default=load_paths().models / f"{DEFAULT.name}.gguf")
     parser.add_argument("--curve", default="")
+    parser.add_argument("--same-waiting", action="store_true", help="the bare server's threads wait as gigctl's do")
     args = parser.parse_args()
     args.model = args.model.resolve()
     args.slots = args.slots or choose_shape(args.model).slots
