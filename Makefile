@@ -30,8 +30,8 @@ coverage: $(READY) ## the tests with branch coverage, processes included: 95 % o
 	$(BIN)/coverage report --include="$$(echo '$(STRICT)' | tr ' ' ,)" --fail-under=100 && exit $$all
 
 lock: ## the lock with its hashes, anew from pyproject.toml (wants uv)
-	uv pip compile pyproject.toml --universal --extra local --extra dev --generate-hashes --no-header --no-annotate \
-		--quiet --output-file requirements/dev.txt
+	uv pip compile pyproject.toml --universal --extra acp --extra local --extra dev --generate-hashes --no-header \
+		--no-annotate --quiet --output-file requirements/dev.txt
 
 clean: ## everything that these commands made, but the model in the user's cache
 	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage*

@@ -187,7 +187,7 @@ def _environment(env: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]
 
 # --- agents ---
 
-AGENT_KINDS = ("openai", "litellm", "local", "command", "manual", "scripted")
+AGENT_KINDS = ("openai", "litellm", "local", "command", "acp", "manual", "scripted")
 BUILT_IN: Mapping[str, AgentEntry] = {
     "local": AgentEntry("local", "local"),
     "manual": AgentEntry("manual", "manual"),
@@ -299,7 +299,7 @@ def read_agent(name: str, table: Mapping[str, Any]) -> tuple[AgentEntry, list[st
 def _missing(entry: AgentEntry, has_kind: bool) -> Iterator[str]:
     if not has_kind:
         yield f"kind: expected one of {', '.join(AGENT_KINDS)}"
-    needs = {"openai": ("model", "api_base"), "litellm": ("model",), "command": ("argv",)}
+    needs = {"openai": ("model", "api_base"), "litellm": ("model",), "command": ("argv",), "acp": ("argv",)}
     what = {
         "model": "the model's name",
         "api_base": "the endpoint's address",

@@ -16,6 +16,7 @@ from gigctl.agents.registry import KINDS, open_agent
 from gigctl.errors import GigctlError
 from gigctl.model import AgentEntry, Draft, Part, Request
 from gigctl.system.sandbox import Sandbox, find_sandbox
+from support.acp_agents import acp_entry
 from support.embedded_model import EmbeddedModel
 from support.llm_server import LLMServer
 
@@ -28,6 +29,7 @@ ENTRIES: dict[str, Make] = {
     "openai": lambda server: AgentEntry("a", "openai", model="m", api_base=server.url, price_in=3, price_out=9),
     "litellm": lambda server: AgentEntry("a", "litellm", "openai/m", server.url, "env:K", price_in=3, price_out=9),
     "command": lambda server: AgentEntry("a", "command", argv=("cat",), price_run=11),
+    "acp": lambda server: acp_entry("echo", price_run=11),
     "manual": lambda server: AgentEntry("a", "manual"),
     "scripted": lambda server: AgentEntry("a", "scripted", price_in=3, price_out=9),
     "local": lambda server: AgentEntry("a", "local", price_in=3, price_out=9),
@@ -45,8 +47,10 @@ def server() -> Iterator[LLMServer]:
     params=[pytest.param(kind, marks=pytest.mark.model) if kind == "local" else kind for kind in sorted(ENTRIES)]
 )
 def entry(request: pytest.FixtureRequest, server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> AgentEntry:
-    if request.param == "command" and not isinstance(find_sandbox(), Sandbox):
+    if request.param in ("command", "acp") and not isinstance(find_sandbox(), Sandbox):
         pytest.skip("no sandbox works here")
+    if request.param == "acp":
+        pytest.importorskip("acp", reason="agent-client-protocol is not installed")
     if request.param == "local":  # skips without the model, and says so
         found: EmbeddedModel = request.getfixturevalue("embedded_model")
         for name, value in found.environ().items():
@@ -145,7 +149,7 @@ def test_it_is_an_agent(entry: AgentEntry) -> None:
     assert not inspect.iscoroutinefunction(agent.bound)
 
 
-@pytest.mark.parametrize("kind", sorted({"openai", "litellm", "command"}))
+@pytest.mark.parametrize("kind", sorted({"openai", "litellm", "command", "acp"}))
 def test_a_wrong_entry_is_a_sentence_with_the_agents_name(kind: str) -> None:
     wrong = AgentEntry("wrong", kind, model="m", api_base="ftp://x", key="env:NOT_SET")
     with pytest.raises(GigctlError, match="wrong"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from gigctl.system.sandbox import Sandbox, find_sandbox
+from support.acp_agents import AGENT_FILE
 from support.office import Office, open_office
 from support.repositories import Repository, make_repository
 
@@ -39,6 +42,21 @@ def test_what_it_leaves_in_its_folder_is_the_draft(office: Office, client: Repos
     assert "+Greet politely" in diff
     assert client.state() == before
     assert "0.10 USD" in office.gigctl("show", "me-1.1").out
+
+
+@needs_sandbox
+def test_an_agent_of_the_protocol_drafts_a_change(office: Office, client: Repository) -> None:
+    pytest.importorskip("acp", reason="agent-client-protocol is not installed")
+    before = client.state()
+    argv = ("--", sys.executable, AGENT_FILE, "edit")
+    office.gigctl("agent", "add", "oc", "--kind", "acp", "--price-run", "0.1", "--allow", AGENT_FILE, *argv)
+    office.gigctl("gig", "add", "--repo", str(client.path), "--brief", "Greet politely")
+    office.gigctl("run", "me-1", "-a", "oc")
+    assert "-print('hi')\n+print('hello')\n" in office.gigctl("diff", "me-1.1").out
+    assert client.state() == before
+    (attempt,) = json.loads(office.gigctl("show", "me-1.1", "--json").out)["item"]["attempts"]
+    assert attempt["cost"] == {"amount": "0.02", "currency": "USD"}
+    assert attempt["tokens"] == {"input": 110, "output": 20, "cached": 10}
 
 
 @needs_sandbox

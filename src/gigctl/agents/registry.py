@@ -29,6 +29,7 @@ KINDS: Mapping[str, Kind] = {
     "litellm": Kind("gigctl.agents.litellm_bridge", "LiteLLMAgent"),
     "local": Kind("gigctl.agents.local", "LocalAgent"),
     "command": Kind("gigctl.agents.command", "CommandAgent", runs_programs=True),
+    "acp": Kind("gigctl.agents.acp", "AcpAgent", runs_programs=True),
     "manual": Kind("gigctl.agents.manual", "ManualAgent"),
     "scripted": Kind("gigctl.agents.scripted", "ScriptedAgent"),
 }

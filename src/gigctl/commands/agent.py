@@ -34,6 +34,7 @@ def _text(*flags: str, metavar: str, help: str) -> Any:
     "gigctl agent add box --model qwen3 --local \\\n"
     "    --api-base http://127.0.0.1:11434/v1\n"
     "gigctl agent add coder --price-run 0.50 -- my-agent --print\n"
+    "gigctl agent add oc --kind acp --price-run 1 -- opencode acp\n"
     "gigctl agent add words --kind scripted -- rules.toml",
 )
 def add(
@@ -41,7 +42,7 @@ def add(
     out: Output,
     argv: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGV...]", help="A program and its words.")] = None,
     kind: Annotated[
-        str | None, _text("--kind", metavar="KIND", help="openai, litellm, local, command, manual, scripted.")
+        str | None, _text("--kind", metavar="KIND", help="openai, litellm, local, command, acp, manual, scripted.")
     ] = None,
     model: Annotated[
         str | None, _text("--model", metavar="NAME", help="The model; PROVIDER/NAME where there is no address.")

@@ -12,12 +12,26 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from gigctl.errors import ConfigError
 
-__all__ = ["OUTPUT_LIMIT", "Finished", "ProgramError", "interactive", "page", "run", "run_async", "spawn_detached"]
+__all__ = [
+    "OUTPUT_LIMIT",
+    "Argv",
+    "Finished",
+    "ProgramError",
+    "Watch",
+    "interactive",
+    "kill_group",
+    "page",
+    "run",
+    "run_async",
+    "spawn_async",
+    "spawn_detached",
+]
 
 Argv = Sequence[str | bytes]
 Watch = Callable[[int], str | None]
@@ -109,7 +123,7 @@ def run(
         try:
             _converse(process, stdin, capture, timeout)
         finally:
-            _kill_group(process.pid)
+            kill_group(process.pid)
     return capture.finished(process.returncode)
 
 
@@ -138,7 +152,7 @@ def _converse(process: subprocess.Popen[bytes], stdin: bytes, capture: _Capture,
                 return
             if ended is None and process.poll() is not None:
                 ended = time.monotonic()
-                _kill_group(process.pid)
+                kill_group(process.pid)
             if ended is not None and time.monotonic() - ended > _GRACE:
                 return
     # Both streams are closed, yet the program may still run.
@@ -222,11 +236,28 @@ class _Conversation(asyncio.SubprocessProtocol):
             self.loop.call_later(_POLL, self.look, watch)
 
     def kill(self) -> None:
-        _kill_group(self._pid)
+        kill_group(self._pid)
 
     def end(self) -> None:
         if not self.done.done():
             self.done.set_result(None)
+
+
+_Protocol = TypeVar("_Protocol", bound=asyncio.SubprocessProtocol)
+
+
+async def spawn_async(
+    protocol: Callable[[], _Protocol],
+    argv: Argv,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> tuple[asyncio.SubprocessTransport, _Protocol]:
+    """Start a program in a session of its own, for a protocol on the running event loop. Raises ProgramError."""
+    loop = asyncio.get_running_loop()
+    with _starting(argv, cwd):
+        return await loop.subprocess_exec(protocol, *argv, cwd=cwd, env=env, start_new_session=True, pass_fds=pass_fds)
 
 
 async def run_async(
@@ -246,10 +277,7 @@ async def run_async(
     """
     loop = asyncio.get_running_loop()
     capture = _Capture(limit)
-    with _starting(argv, cwd):
-        transport, talk = await loop.subprocess_exec(
-            lambda: _Conversation(capture), *argv, cwd=cwd, env=env, start_new_session=True, pass_fds=pass_fds
-        )
+    transport, talk = await spawn_async(lambda: _Conversation(capture), argv, cwd=cwd, env=env, pass_fds=pass_fds)
     timer = None if timeout is None else loop.call_later(timeout, talk.time_out)
     if watch is not None:
         loop.call_later(_POLL, talk.look, watch)
@@ -335,7 +363,8 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
+    """Kill a program that was started here, with all that is left of its group."""
     # PermissionError: macOS says so of a group of zombies. The group's number is not reused while it has a member.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

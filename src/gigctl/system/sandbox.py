@@ -14,16 +14,18 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.system import cgroup, proc
+from gigctl.system.dialogue import Dialogue, converse
 from gigctl.system.resolver import Visible, resolve
 from gigctl.system.view import SOURCE, Policy, view
 
-__all__ = ["Missing", "Policy", "Sandbox", "find_sandbox", "probe", "run_sandboxed"]
+__all__ = ["Missing", "Policy", "Sandbox", "converse_sandboxed", "find_sandbox", "probe", "run_sandboxed"]
 
 _OLDEST = (0, 8)
 """The first bubblewrap that has --disable-userns."""
@@ -57,15 +59,14 @@ async def run_sandboxed(
     environ: Mapping[str, str],
     repository: Path | None = None,
     stdin: bytes = b"",
+    through: Sequence[str] = (),
 ) -> proc.Finished:
     """Run a command on `tree` (a folder of ours), which takes the place of the client's `repository`.
 
     `environ` is the caller's: its PATH finds the command, and nothing else of it but names of installed tools is
     seen inside. Raises ProgramError where the command is not there, PolicyError where it asks for what is hidden.
     """
-    tree, repository = _real(tree), None if repository is None else _real(repository)
-    seen = resolve(argv, environ, tree=tree, repository=repository)
-    with _points(tree, seen, policy), _command(sandbox, argv, policy, seen, tree, repository, environ) as (words, fds):
+    with _inside(sandbox, argv, tree, policy, environ, repository, through) as (words, fds):
         return await proc.run_async(
             words,
             stdin=stdin,
@@ -76,6 +77,51 @@ async def run_sandboxed(
             pass_fds=fds,
             watch=functools.partial(_over_limit, policy),
         )
+
+
+@contextlib.asynccontextmanager
+async def converse_sandboxed(
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    *,
+    tree: Path,
+    policy: Policy,
+    environ: Mapping[str, str],
+    through: Sequence[str] = (),
+) -> AsyncIterator[Dialogue]:
+    """Talk with a command in the sandbox, as `run_sandboxed` runs one. It is the caller who ends it in time:
+    `policy.seconds` only bounds its CPU."""
+    with _inside(sandbox, argv, tree, policy, environ, None, through) as (words, fds):
+        async with converse(
+            words,
+            cwd=Path("/"),
+            env={},
+            limit=policy.output,
+            pass_fds=fds,
+            watch=functools.partial(_over_limit, policy),
+        ) as talk:
+            yield talk
+
+
+@contextlib.contextmanager
+def _inside(
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    tree: Path,
+    policy: Policy,
+    environ: Mapping[str, str],
+    repository: Path | None,
+    through: Sequence[str],
+) -> Iterator[tuple[list[str], list[int]]]:
+    """The command line that runs `argv` inside, started by the command `through` where there is one."""
+    tree, repository = _real(tree), None if repository is None else _real(repository)
+    seen = resolve(argv, environ, tree=tree, repository=repository)
+    if through:
+        also = resolve(through, environ, tree=tree).shown
+        seen = replace(seen, shown=tuple(dict.fromkeys((*seen.shown, *also))))
+    whole = [*through, *argv]
+    with _points(tree, seen, policy), _command(sandbox, whole, policy, seen, tree, repository, environ) as made:
+        yield made
 
 
 @functools.cache
