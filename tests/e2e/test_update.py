@@ -81,3 +81,17 @@ def test_two_at_once_move_it_once(office: Office, client: Repository) -> None:
     assert {code for _, code in ends} <= {0, 75}
     assert "signed" in office.gigctl("show", "me-1.1").out
     office.gigctl("ledger", "verify")
+
+
+def test_the_prompt_has_what_the_change_hangs_on_and_the_clients_settings(office: Office, tmp_path: Path) -> None:
+    files = {
+        "shop/calc.py": "from shop.tax import rate\n\n\ndef total(x):\n    return x * rate()\n",
+        "shop/tax.py": "def rate():\n    return 2\n",
+        "pyproject.toml": "[tool.ruff]\nline-length = 88\n",
+    }
+    repository = make_repository(tmp_path / "shop", files)
+    office.gigctl("gig", "add", "--repo", repository.path, "--brief", "Double total in shop/calc.py")
+    office.gigctl("run", "me-2", "-a", "coder", "--repair", "0", code=None)
+    prompt = office.gigctl("show", "me-2.1", "--prompt").out
+    assert "--- neighbour ---\nFor reference, what the change hangs on:\n\nshop/tax.py (shop/calc.py imp" in prompt
+    assert "ruff (pyproject.toml): line-length = 88" in prompt

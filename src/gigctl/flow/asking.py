@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gigctl.checks.settings import find_settings, load_files
 from gigctl.crafts.registry import get_craft
 from gigctl.ledger import attempts, clients, revisions, tasks
 from gigctl.ledger.store import Tx
@@ -36,6 +39,12 @@ SHOWN_FILE = 512 * 1024
 """Bytes of the largest file of a tree that a craft is given, to show it or a part of it."""
 
 
+FACTS = 1_000
+"""Characters that the client's settings take of a prompt."""
+LARGE_WINDOW = 12_000
+"""Tokens: with less, a request has the task alone."""
+
+
 class View(Struct, frozen=True):
     """A task as its craft, its agents and its checks see it, for as long as its input stays what it is."""
 
@@ -44,13 +53,16 @@ class View(Struct, frozen=True):
     task: Task
     specs: tuple[CheckSpec, ...]
     context: CheckContext
+    facts: str = ""  # how the client's own formatter and linters want code written
 
 
 def load_view(tx: Tx, gig: GigRecord, record: TaskRecord, store: Path | None = None) -> View:
     """`store` is our git store: with it, a task on a tree has the tree's files."""
     client = clients.get_client_by_id(tx, gig.client_id)
     seen = task_gig(tx, gig, record)
-    return _view(gig, client, record, seen, _craft_task(tx, seen, record, store))
+    view = _view(gig, client, record, seen, _craft_task(tx, seen, record, store))
+    base = view.task.input.base
+    return replace(view, facts=_facts(store, base)) if store and base else view
 
 
 def _view(gig: GigRecord, client: ClientRecord, record: TaskRecord, seen: GigRecord, task: Task) -> View:
@@ -113,6 +125,21 @@ def _craft_task(tx: Tx, seen: GigRecord, task: TaskRecord, store: Path | None) -
     )  # fmt: skip
 
 
+@lru_cache(maxsize=16)
+def _facts(store: Path, base: str) -> str:
+    """The client's settings, a line a tool; the empty string where there are none."""
+    found = find_settings(load_files(Store.open(store), base))
+    lines = [f"{one.tool} ({one.path}): {told}" for one in found if (told := _told(one.values))]
+    return "Their settings, which the change must keep to:\n" + "\n".join(lines)[:FACTS] if lines else ""
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    """The plain values, a few; whole lists of rules say nothing to a model."""
+    flat = {**values, **{k: v for table in values.values() if isinstance(table, Mapping) for k, v in table.items()}}
+    plain = [f"{key} = {value}" for key, value in flat.items() if isinstance(value, str | int | bool) and value != ""]
+    return ", ".join(line for line in plain if len(line) < 80 and line.isprintable())[:300]
+
+
 @lru_cache(maxsize=2)
 def _shown_tree(store: Path, base: str) -> tuple[Change, ...]:
     """A tree's files; what is too large to be shown is there without its bytes, so that nobody makes it anew."""
@@ -142,8 +169,10 @@ def build_request(
 ) -> Request:  # fmt: skip
     """What an agent is asked for a slot of a round; with `mends`, to mend what came of that attempt. `window` is what
     the agent reads at most, in tokens (None: not known)."""
+    facts = view.facts if window is None or window >= LARGE_WINDOW else ""
+    style = "\n".join(filter(None, (view.client.style, facts)))
     context = AskContext(
-        terms=load_terms(view.client.glossary), style=view.client.style, notes=round_.notes,
+        terms=load_terms(view.client.glossary), style=style, notes=round_.notes,
         sample=slot - 1 if round_.wanted == "first" else 0, window=window,
     )  # fmt: skip
     if mends is not None:

@@ -26,7 +26,7 @@ BYTES_A_TOKEN = 3
 _SHARE = 2
 """Half of a window is for files; the rest holds rules, brief, failures and the answer."""
 _SMALL_WINDOW = 12_000
-"""Tokens. A model with less reads worse, the more it is shown (docs/code-gigs.md): it gets little beside its task."""
+"""Tokens. With less, a quarter of the room is for what is beside the task: a judgement, and not measured yet."""
 _PART = 200
 """Bytes below which there is no excerpt worth its place."""
 _TESTS = ("test/*", "tests/*", "*/test/*", "*/tests/*", "test_*", "*/test_*", "*_test.*", "*.test.*", "*.spec.*")
