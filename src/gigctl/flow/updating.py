@@ -17,7 +17,6 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gigctl.crafts.code.imports import find_neighbours
 from gigctl.errors import TemporaryError, UsageError
 from gigctl.flow import checking, integration
 from gigctl.flow.dependents import release_dependents, renew_integration, void
@@ -155,6 +154,8 @@ _SAME = "its files and what they hang on are as they were"
 
 def _why_looked_at(known: _Known, paths: set[str], differing: set[str], shown: Sequence[Change]) -> str:
     """Why a human has to look (again), in half a sentence; empty where a signature may be carried."""
+    from gigctl.crafts.code.imports import find_neighbours
+
     changed = _first(path for path in differing if _touches(path, paths))
     if changed:
         return f"the client changed {changed}"

@@ -19,6 +19,7 @@ OTHER = {
     "concurrency": 1,
     "price_in": 1,
     "price_out": 1,
+    "price_cached": 1,
     "price_run": 1,
     "headers": {"a": "env:B"},
     "timeout": 1.0,
