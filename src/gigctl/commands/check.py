@@ -32,6 +32,12 @@ class OfTree:
     base: Annotated[
         str, typer.Option("--base", metavar="REV", help="Judge what changed since, by REV's rules and protected files.")
     ] = ""
+    require_signoff: Annotated[
+        bool, typer.Option("--require-signoff", help="What changed must be as it was signed with a key of --signers.")
+    ] = False
+    signers: Annotated[
+        Path | None, typer.Option("--signers", metavar="FILE", help="Allowed signers, a line each: NAME KEYTYPE KEY.")
+    ] = None
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report of a work tree's checks.")
     ] = None
@@ -42,7 +48,7 @@ class OfTree:
     @property
     def named(self) -> str:
         """One of the options that was given; empty where none was."""
-        return next((f"--{field.name}" for field in fields(self) if getattr(self, field.name)), "")
+        return next((f"--{field.name.replace('_', '-')}" for field in fields(self) if getattr(self, field.name)), "")
 
 
 @command(app, "check", example="gigctl check acme-3.12\ngigctl check --tree --base origin/main --junit report.xml")
@@ -91,8 +97,10 @@ def _check_tree(out: Output, words: list[str], options: OfTree, *, unsafe_no_san
 
     if len(words) > 1:
         raise UsageError(f"--tree judges one folder, got {len(words)}", "gigctl check --tree PATH")
+    if options.require_signoff != (options.signers is not None):
+        raise UsageError("--require-signoff and --signers go together", "--require-signoff --signers FILE")
     place = Path(words[0] if words else ".")
-    report = judge_tree(TreeRequest(place, options.base, unsafe_no_sandbox))
+    report = judge_tree(TreeRequest(place, options.base, unsafe_no_sandbox, options.signers))
     _write_reports(report, options)
     for sentence in report.said:
         out.warn(sentence)

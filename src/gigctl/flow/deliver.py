@@ -18,6 +18,7 @@ from gigctl.flow.manifest import MANIFEST, SIGNATURE, Manifest, SeenCheck, is_ta
 from gigctl.flow.parcel import Delivered, Parcel, listed, write_parcel
 from gigctl.flow.pullrequest import PULL_REQUEST, render_pull_request
 from gigctl.flow.selection import Wanted, list_wanted, refuse_unsigned
+from gigctl.flow.signoff_file import FOLDER
 from gigctl.flow.signoffs import Signed, list_ai_use, load_signed, refuse_forged, to_signoff
 from gigctl.flow.sums import Overlap, Sum, add_task_for, check_sum, find_overlap, load_sum, name_joined, take_joined
 from gigctl.flow.table import Table, load_table, make_table
@@ -139,7 +140,8 @@ def _prepare(tx: Tx, desk: Desk, wanted: Wanted, options: Options) -> _Ready:
     assembly.check_paths([*(change.path for change in written), MANIFEST, SIGNATURE])
     manifest = _manifest(tx, desk, wanted, signed, joined, files, form)
     use = list_ai_use(tx, (*signed, *joined)) if options.ai_statement else None
-    manifest = replace(manifest, git=made.git, ai_use=use, joined=name_joined(kept, joined))
+    beside = tuple(listed(c) for c in made.changes or made.files if c.path.startswith(FOLDER) and c.data is not None)
+    manifest = replace(manifest, git=made.git, ai_use=use, joined=name_joined(kept, joined), signoff_files=beside)
     parcel = Parcel(gig, (*signed, *joined), tuple(written), manifest, made.commit)
     return _Ready(parcel, made.sum, made.messages, made.changes)
 

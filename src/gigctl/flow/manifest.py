@@ -112,6 +112,7 @@ class Manifest(Struct, frozen=True):
     neutralised: tuple[str, ...] = ()  # tasks whose text has an apostrophe before it, so that no spreadsheet runs it
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # task -> those in whose place it is here
     together: tuple[SeenCheck, ...] = ()  # the checks of several changes, run on their sum
+    signoff_files: tuple[DeliveredFile, ...] = ()  # added beside the signed changes, in whatever form those go out
 
     def to_bytes(self) -> bytes:
         """The one form: JSON in UTF-8, keys sorted, two blanks a level, a line feed at the end."""
@@ -148,10 +149,7 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
         "partial": manifest.partial,
         "languages": list(manifest.languages),
         "sources": [{"name": name, "sha256": sha} for name, sha in manifest.sources],
-        "files": [
-            {"path": _json_path(file.path), "sha256": file.sha256, "bytes": file.bytes, "mode": file.mode}
-            for file in manifest.files
-        ],
+        "files": _files_json(manifest.files),
         "deleted": [_json_path(path) for path in manifest.deleted],
         "missing": list(manifest.missing),
         "git": dict(manifest.git),
@@ -160,7 +158,14 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
         **({"neutralised": list(manifest.neutralised)} if manifest.neutralised else {}),
         **({"joined": {ref: list(joined) for ref, joined in manifest.joined.items()}} if manifest.joined else {}),
         **({"together": _checks_json(manifest.together)} if manifest.together else {}),
+        **({"signoffFiles": _files_json(manifest.signoff_files)} if manifest.signoff_files else {}),
     }
+
+
+def _files_json(files: Sequence[DeliveredFile]) -> list[dict[str, Any]]:
+    return [
+        {"path": _json_path(file.path), "sha256": file.sha256, "bytes": file.bytes, "mode": file.mode} for file in files
+    ]
 
 
 def _signoff_json(signoff: Signoff) -> dict[str, Any]:
@@ -210,8 +215,8 @@ _SIGNOFF: Mapping[str, type] = {
 _CHECK: Mapping[str, type] = {
     "name": str, "verdict": str, "required": bool, "fingerprint": str, "unsandboxed": bool,
 }  # fmt: skip
-_OF_TYPE: Mapping[str, type] = {"neutralised": list, "joined": dict, "together": list}
-_OPTIONAL: Mapping[str, Any] = {"aiUse": None, "neutralised": [], "joined": {}, "together": []}
+_OF_TYPE: Mapping[str, type] = {"neutralised": list, "joined": dict, "together": list, "signoffFiles": list}
+_OPTIONAL: Mapping[str, Any] = {"aiUse": None, "neutralised": [], "joined": {}, "together": [], "signoffFiles": []}
 """Keys that are there where there is something to be said, and what their absence means."""
 _DRAFTS: Mapping[str, type] = {"agent": str, "model": str, "tasks": list, "editedByHuman": list}
 
@@ -251,6 +256,7 @@ def read_manifest(data: bytes) -> Manifest:
         neutralised=tuple(more["neutralised"]),
         joined=_read_joined(more["joined"]),
         together=tuple(map(_read_check, more["together"])),
+        signoff_files=tuple(map(_read_file, more["signoffFiles"])),
     )
 
 

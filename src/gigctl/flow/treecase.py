@@ -10,14 +10,13 @@ from msgspec import Struct
 from gigctl.checks.protect import PROTECTED, is_protected, put_back
 from gigctl.errors import ConfigError
 from gigctl.flow.repofile import NAME, RepoFile, read_repo_file
+from gigctl.flow.signoff_file import FOLDER as SIGNOFFS
 from gigctl.model import EXECUTABLE, REGULAR, Change
 from gigctl.system.git.store import Entry, Store
 from gigctl.system.git.worktree import Checkout, collect_worktree, find_merge_base, find_revision
 
-__all__ = ["SIGNOFFS", "Base", "Case", "Rules", "changes_of", "find_case", "read_file", "relative_to"]
+__all__ = ["Base", "Case", "Rules", "changes_of", "find_case", "read_file", "relative_to"]
 
-SIGNOFFS = ".gigctl/signoffs/"
-"""Where a delivery's sign-offs lie: no part of what is judged."""
 _MOST_NAMES = 5
 
 

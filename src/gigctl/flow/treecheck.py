@@ -20,6 +20,7 @@ from gigctl.checks.registry import get_check
 from gigctl.errors import ConfigError
 from gigctl.flow import work
 from gigctl.flow.repofile import NAME
+from gigctl.flow.signed_tree import check_signoffs
 from gigctl.flow.treecase import Case, changes_of, find_case
 from gigctl.model import LINK, SUBMODULE, Change, CheckContext, CheckSpec, Content, Verdict
 from gigctl.system.git.folder import check_out
@@ -38,11 +39,13 @@ _NO_CHECKS = "gigctl.toml in the repository names them, docs/ci.md has an exampl
 
 
 class TreeRequest(Struct, frozen=True):
-    """`place` is any folder of the checkout; `base` a revision that what changed is compared with, or empty."""
+    """`place` is any folder of the checkout; `base` a revision that what changed is compared with, or empty;
+    `signers` a file of those by whom it must be signed."""
 
     place: Path
     base: str = ""
     unsafe_no_sandbox: bool = False
+    signers: Path | None = None
 
 
 class TreeReport(Struct, frozen=True):
@@ -65,14 +68,21 @@ def judge_tree(request: TreeRequest) -> TreeReport:
         store = Store.open(Path(name) / "git")
         checkout = find_checkout(store, request.place)
         case = find_case(store, checkout, request.base)
-        if case.rules is None or not case.rules.file.checks:
+        specs = _specs(case)
+        if not specs and request.signers is None:
             raise _no_checks(case)
-        specs = [_at_folder(spec, case.rules.folder) for spec in case.rules.file.checks]
         content = _content(store, case, specs)
         context = _context(store, case, specs, request, Path(name))
         verdicts = asyncio.run(_assess(content, specs, context))
+        if request.signers is not None:
+            verdicts.append(check_signoffs(store, case, request.signers))
     _refuse_nothing(verdicts)
     return TreeReport(tuple(verdicts), case.said, checkout.top)
+
+
+def _specs(case: Case) -> list[CheckSpec]:
+    rules = case.rules
+    return [] if rules is None else [_at_folder(spec, rules.folder) for spec in rules.file.checks]
 
 
 def _no_checks(case: Case) -> ConfigError:
@@ -110,6 +120,7 @@ def _context(store: Store, case: Case, specs: Sequence[CheckSpec], request: Tree
         commit=checkout.head,
         tree=str(place / "tree"),
         base_tree=str(place / "base") if counted else None,
+        store=str(store.path),
         repository=str(checkout.top),
         unsafe_no_sandbox=request.unsafe_no_sandbox,
     )
