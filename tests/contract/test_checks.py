@@ -20,9 +20,10 @@ OPTIONS = {
     "regex": {"pattern": "a+"},
     "json-schema": {"schema": {"type": "object"}},
     "size": {"lines": 1},
+    "style": {"tool": "ruff"},
     "terms": {"required": ["prestataire"], "forbidden": ["x*"]},
 }
-INLINE = [name for name in THERE if name not in ("command", "compiles", "regex", "secrets")]
+INLINE = [name for name in THERE if name not in ("command", "compiles", "regex", "secrets", "style")]
 LANGUAGES = st.sampled_from(
     ["", "en", "fr", "de", "ru", "ar", "zh-CN", "ja", "pt-BR", "sr-Latn", "x", "../en", "en_GB"]
 )
@@ -61,6 +62,7 @@ FAILING = {
     "size": ("", "a\nb", {"lines": 1}),
     "spreadsheet-formula": ("", "=A1", {}),
     "structure": ("a\n\nb", "a", {}),
+    "style": ("", "", {"tool": "ruff"}),
     "terms": ("", "x", {"required": ["prestataire"]}),
     "untranslated": ("Le chat de la voisine est dans le jardin.", "Le chat de la voisine est dans le jardin.", {}),
     "command": ("", "x", {"run": ["true"]}),
@@ -73,7 +75,7 @@ FAILING = {
 def test_a_message_leaves_the_check_to_be_named_by_who_shows_it(name: str) -> None:
     source, draft, options = FAILING[name]
     content: str | Content = draft
-    if name == "compiles":
+    if name in ("compiles", "style"):
         content = Content((Change("a.py", REGULAR, b"def"),), base="a" * 40)
     verdict = run_check(name, content, options, source=source, source_language="fr", target_language="en")
     assert verdict.outcome in ("fail", "error")

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
+from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
-from gigctl.checks.base_count import count_at_base
 from gigctl.checks.command_log import count_tests, find_runner, ran_nothing, shorten
 from gigctl.checks.options import check_keys, seconds_of
 from gigctl.checks.running import OUTPUT, find_visible, is_of_machine, run_on_tree, why_no_sandbox
@@ -96,11 +94,11 @@ async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext
     if runner is None or now is None:
         return ""
 
-    async def count(tree: str) -> int | None:
-        at_base, _ = await run_on_tree(argv, replace(context, tree=tree), seconds)
-        return count_tests(runner, _log(at_base))
+    async def count(at_base: CheckContext) -> int | None:
+        ran, _ = await run_on_tree(argv, at_base, seconds)
+        return count_tests(runner, _log(ran))
 
-    before = await count_at_base(argv, find_visible(argv, context), context, count)
+    before = await compute_at_base(argv, find_visible(argv, context), context, count)
     if before is None or now >= before:
         return ""
     return f"{shlex.join(argv)}: {runner} ran {now} tests, and {before} at the base: tests that ran must not be lost"

@@ -195,12 +195,8 @@ def _types(files: Files, said: Sequence[Setting], python: str) -> Iterator[Tool]
             where = () if setting.values.get("files") or setting.values.get("packages") else (".",)
             yield Tool("types", "mypy", (python, "-m", "mypy", *where), f"the settings of mypy in {setting.path}")
             break
-    for setting in said:
-        if setting.tool == "pyright":
-            yield Tool("types", "pyright", ("pyright",), f"the settings of pyright in {setting.path}")
-            break
     if "tsconfig.json" in files.paths:
-        yield Tool("types", "tsc", (f"{_BIN}/tsc", "--noEmit", "--pretty", "false"), "tsconfig.json")
+        yield Tool("types", "tsc", (f"{_BIN}/tsc", "--noEmit"), "tsconfig.json")
 
 
 _READERS: tuple[tuple[str, str, Kind, tuple[str, ...]], ...] = (
@@ -208,7 +204,6 @@ _READERS: tuple[tuple[str, str, Kind, tuple[str, ...]], ...] = (
     ("ruff", "ruff", "lint", ("-m", "ruff", "check")),
     ("flake8", "flake8", "lint", ("-m", "flake8")),
     ("eslint", "eslint", "lint", (f"{_BIN}/eslint",)),
-    ("biome", "biome", "lint", (f"{_BIN}/biome", "lint")),
     ("black", "black", "format", ("-m", "black")),
     ("isort", "isort", "format", ("-m", "isort")),
     ("prettier", "prettier", "format", (f"{_BIN}/prettier",)),

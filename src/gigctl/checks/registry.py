@@ -26,15 +26,28 @@ if TYPE_CHECKING:
         placeholders,
         regex,
         repeated,
+        secrets,
+        size,
         spreadsheet_formula,
         structure,
+        style,
         terms,
         untranslated,
     )
 
     # What `import_module` returns is never checked, so the protocol is held here.
     _text: tuple[Check, ...] = (empty, ending, length, numbers, placeholders, repeated, structure, terms, untranslated)
-    _every: tuple[Check, ...] = (command, compiles, conflicts, json_schema, regex, spreadsheet_formula)
+    _every: tuple[Check, ...] = (
+        command,
+        compiles,
+        conflicts,
+        json_schema,
+        regex,
+        secrets,
+        size,
+        spreadsheet_formula,
+        style,
+    )
 
 TABLE = {
     "command": "gigctl.checks.command",
@@ -48,14 +61,17 @@ TABLE = {
     "placeholders": "gigctl.checks.placeholders",
     "regex": "gigctl.checks.regex",
     "repeated": "gigctl.checks.repeated",
+    "secrets": "gigctl.checks.secrets",
+    "size": "gigctl.checks.size",
     "spreadsheet-formula": "gigctl.checks.spreadsheet_formula",
     "structure": "gigctl.checks.structure",
+    "style": "gigctl.checks.style",
     "terms": "gigctl.checks.terms",
     "untranslated": "gigctl.checks.untranslated",
 }
 """Name -> module. A module is imported when its check is asked for."""
 
-OUTSIDE = frozenset({"command", "compiles", "json-schema", "regex"})
+OUTSIDE = frozenset({"command", "compiles", "json-schema", "regex", "secrets", "size", "style"})
 """Those that start a process of their own, or may take long; the others are pure, linear and done in no time."""
 _OWN_KEYS = ("check", "run")
 

@@ -124,6 +124,8 @@ def _tell_more(out: Output, desk: Desk, added: Added) -> None:
     if not out.machine:
         for line in render_left_alone(added.left_alone):
             out.say(f"{line} (gig show --verbose lists them)")
+        for proposal in added.proposals:
+            out.say(f"found {proposal.text}")
         if note := uncommitted_note(desk, added.gig):
             out.say(note)
     for line in render_idle(added.gig, added.idle, added.left_alone):

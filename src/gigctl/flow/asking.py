@@ -152,7 +152,15 @@ def _specs(seen: GigRecord, craft: str) -> tuple[CheckSpec, ...]:
     """The craft's checks and the gig's own; one of the same name replaces the craft's."""
     own = {spec.name: spec for spec in seen.checks}
     given = {spec.name: spec for spec in get_craft(craft).checks(craft_gig(seen))}
-    return tuple((given | own).values())
+    return tuple(_protecting(spec, seen.options.get("protect", "")) for spec in (given | own).values())
+
+
+def _protecting(spec: CheckSpec, patterns: str) -> CheckSpec:
+    """A check that runs something, with what the gig says is put back first, where it does not say itself."""
+    if not patterns or spec.check not in ("command", "style") or "protect" in spec.options:
+        return spec
+    wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip() not in ("", "none")]
+    return replace(spec, options={**spec.options, "protect": wanted})
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ from gigctl.errors import UsageError
 from gigctl.flow import policy
 from gigctl.flow.desk import Desk
 from gigctl.flow.gigfile import TaskWish, Wish
+from gigctl.flow.proposals import Proposal, propose_checks
 from gigctl.ledger import clients, gigs, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import REGULAR, Change, Content, Gig, LeftAlone, Source, Split, TaskSpec
@@ -56,6 +57,7 @@ class Added(Struct, frozen=True):
     tasks: int
     left_alone: Mapping[str, tuple[LeftAlone, ...]]
     idle: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 class _Group(Struct, frozen=True):
@@ -88,6 +90,8 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
     assert craft is not None  # noqa: S101
     policy.check_chain(client, wish.agents, desk.agents)
     fields |= _base(desk, wish, craft, list(sources.values()))
+    proposals = _proposals(desk, wish, fields)
+    fields["checks"] = (*(one.spec for one in proposals), *wish.checks)
     groups = _groups(craft, wish, _as_gig(craft, wish, fields), sources)
     with desk.ledger.writing() as tx:
         gig = gigs.add_gig(tx, client, **fields)
@@ -98,7 +102,16 @@ def add_gig(desk: Desk, wish: Wish, stdin: bytes | None = None) -> Added:
     left = {group.source.name: group.split.left_alone for group in groups if group.source and group.split.left_alone}
     busy = {group.source.name for group in groups if group.source and group.split.tasks}
     idle = tuple(group.source.name for group in groups if group.source and group.source.name not in busy)
-    return Added(gig, sum(len(group.split.tasks) for group in groups), left, tuple(dict.fromkeys(idle)))
+    count = sum(len(group.split.tasks) for group in groups)
+    return Added(gig, count, left, tuple(dict.fromkeys(idle)), tuple(proposals))
+
+
+def _proposals(desk: Desk, wish: Wish, fields: Mapping[str, Any]) -> list[Proposal]:
+    """What the client's repository is checked with, beside what was asked for."""
+    if not fields.get("repository"):
+        return []
+    store, repository = Store.open(desk.store), Path(fields["repository"])
+    return propose_checks(store, fields["base_tree"], wish.checks, desk.environ, repository)
 
 
 def _raise(problems: Sequence[str]) -> None:

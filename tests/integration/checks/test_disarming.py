@@ -208,7 +208,7 @@ def test_tests_that_the_code_itself_switches_off_are_missed(tmp_path: Path) -> N
 def test_the_base_is_counted_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, {"calc.py": MENDED, "tests/test_calc.py": TEST})
     assert bench.assess({"x.py": "1\n"}, PYTEST).outcome == "pass"
-    (kept,) = (bench.store.path / "gigctl" / "counts").iterdir()
+    (kept,) = (bench.store.path / "gigctl" / "at-base").iterdir()
     assert kept.read_text() == "2"
     kept.write_text("3")  # it is what is kept that counts, not another run
     found = bench.assess({"y.py": "1\n"}, PYTEST)

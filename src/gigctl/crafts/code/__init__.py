@@ -48,6 +48,7 @@ ON_TREE = True
 HELP = "a change to a repository or to one file, drafted, compiled and tested in a copy"
 OPTIONS: Mapping[str, str] = {
     "files": "paths or patterns that the agent is shown whole, with commas between them",
+    "protect": "patterns of what is put back before a check runs, with commas between them; none for nothing",
     "context": "the most tokens of files that go along with a request (16000)",
 }
 
