@@ -15,8 +15,10 @@ _ROOT = Path("/sys/fs/cgroup")
 _NAME = "gigctl-"
 _STALE = 10.0
 """Seconds after which an empty group is nobody's: one that was just made has no process yet either."""
-_ENTER = 'for group in $GROUPS_OF; do echo $$ >"$group/cgroup.procs" || exit 126; done; unset GROUPS_OF; exec "$@"'
-_TRIES = 20
+_ENTER = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 126; shift; done; shift; exec "$@"'
+_TRIES = 16
+_SHORTEST, _LONGEST = 0.0002, 0.01
+"""Seconds between two looks whether the last process of a group is gone; mostly it is at the second."""
 
 _counter = itertools.count()
 
@@ -46,7 +48,7 @@ def capped(*, processes: int, memory: int) -> Iterator[list[str]]:
         else:
             pids = _make(_ROOT / name, {"pids.max": processes}, made)
             _write(_ROOT / name, {"memory.max": memory, "memory.swap.max": 0})
-        yield ["/usr/bin/env", f"GROUPS_OF={' '.join(map(str, made))}", "/bin/sh", "-c", _ENTER, "sh"] if pids else []
+        yield ["/bin/sh", "-c", _ENTER, "sh", *map(str, made), "--"] if pids else []
     finally:
         _remove(made)
 
@@ -80,12 +82,12 @@ def _write(group: Path, limits: Mapping[str, int]) -> bool:
 
 def _remove(groups: list[Path]) -> None:
     for group in groups:
-        for _ in range(_TRIES):
+        for n in range(_TRIES):
             try:
                 group.rmdir()
                 break
             except OSError:  # its last processes are still dying; in the end a later sweep has it
-                time.sleep(0.005)
+                time.sleep(min(_SHORTEST * 2**n, _LONGEST))
 
 
 def _sweep(parent: Path) -> None:
