@@ -20,7 +20,17 @@ from gigctl.model import Change, CheckSpec, Content, Own, TaskSpec
 from gigctl.records import GigRecord, TaskRecord
 from gigctl.system.git import Merged, Store, diff_trees, merge_trees
 
-__all__ = ["Marked", "add", "find", "find_marked", "is_outdated", "list_joined", "list_unjoined", "renew"]
+__all__ = [
+    "Marked",
+    "add",
+    "find",
+    "find_marked",
+    "is_outdated",
+    "list_joined",
+    "list_unjoined",
+    "load_joined",
+    "renew",
+]
 
 _JOINS = "joins"
 _SHOWN = 24_000
@@ -41,7 +51,7 @@ def find(tx: Tx, gig: GigRecord, joined: Sequence[TaskRecord]) -> TaskRecord | N
 
 def is_outdated(tx: Tx, task: TaskRecord) -> bool:
     """Whether what it joins was signed for other contents since, or on another base; not while one of them is open."""
-    joined = _load_joined(tx, task)
+    joined = load_joined(tx, task)
     if any(one.state != "signed" for one in joined):
         return False
     own = tasks.get_own(tx, task)
@@ -68,7 +78,7 @@ def add(
 
 def renew(tx: Tx, place: Path, task: TaskRecord) -> None:
     """Its input anew, with what is signed now. Whoever calls this has seen to its signature."""
-    store, joined = Store.open(place), _load_joined(tx, task)
+    store, joined = Store.open(place), load_joined(tx, task)
     base = gigs.get_gig_by_id(tx, task.gig_id).base_tree or ""
     own = _own(tx, store, base, joined, "")
     tasks.add_input(tx, tasks.owner_of(task), task.id, Content((), base), own)
@@ -76,7 +86,10 @@ def renew(tx: Tx, place: Path, task: TaskRecord) -> None:
     _add_draft(tx, store, task.id, base, joined, None)
 
 
-def _load_joined(tx: Tx, task: TaskRecord) -> list[TaskRecord]:
+def load_joined(tx: Tx, task: TaskRecord) -> list[TaskRecord]:
+    """The tasks that it joins; none for any other task."""
+    if not list_joined(task):
+        return []
     needs = tasks.list_needs(tx, task.id)
     return [tasks.get_task_by_id(tx, other) for other, kind in needs if kind == "source"]
 
@@ -156,7 +169,7 @@ class Marked(Struct, frozen=True):
 
 def find_marked(tx: Tx, place: Path, task: TaskRecord) -> Marked | None:
     """What a person starts from where there is no draft of what it joins; None where there is nothing to be joined."""
-    joined = _load_joined(tx, task)
+    joined = load_joined(tx, task)
     base = task.input_base
     if base is None or not list_joined(task) or any(one.state != "signed" for one in joined):
         return None

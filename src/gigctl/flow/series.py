@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from textwrap import indent
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gigctl.errors import UsageError
+from gigctl.flow import integration
 from gigctl.flow.asking import craft_task
 from gigctl.flow.messageform import LOOKED_AT, Form, find_form, put_in_form
-from gigctl.flow.signoff_file import make_signoff_files
 from gigctl.flow.signoffs import Signed
 from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
-from gigctl.records import GigRecord
+from gigctl.records import GigRecord, TaskRecord
 from gigctl.system.git import (
     Person,
     Step,
@@ -64,7 +65,7 @@ def build_series(
     steps = []
     for one in signed:
         bare = store.tree_of(_on(bare, gig.base_tree, one))
-        tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), make_signoff_files(tx.ledger_id, one)))
+        tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), _beside(one)))
         named = _trailers([one], trailers=trailers)
         steps.append(Step(tree, _in_form(_message(tx, gig, one), form), _author(one), _seconds(one), trailers=named))
     if squash:
@@ -74,8 +75,12 @@ def build_series(
     return Series(base, gig.base_tree, tree, bare, tuple(steps))
 
 
+def _beside(one: Signed) -> tuple[Change, ...]:
+    """Files that go along with a task's change and are no part of any revision."""
+    return ()
+
+
 def _with_beside(content: Content, beside: tuple[Change, ...]) -> Content:
-    """With files that go along and are no part of any revision."""
     paths = {change.path for change in beside}
     return replace(content, changes=(*(change for change in content.changes if change.path not in paths), *beside))
 
@@ -85,10 +90,9 @@ def _squashed(gig: GigRecord, signed: Sequence[Signed], steps: Sequence[Step], t
     last = max(steps, key=lambda step: step.seconds)
     if len(steps) == 1:
         return replace(last, trailers=trailers)
-    subjects = [step.message.partition("\n")[0] for step in steps]
-    title = _short((gig.title or subjects[0]).strip().partition("\n")[0])
-    lines = "\n".join(f"- {subject}" for subject in subjects)
-    return replace(last, tree=steps[-1].tree, message=f"{title}\n\n{lines}", trailers=trailers)
+    return replace(
+        last, tree=steps[-1].tree, message=_listing(gig, [step.message for step in steps]), trailers=trailers
+    )
 
 
 def _trailers(signed: Sequence[Signed], *, trailers: bool) -> tuple[str, ...]:
@@ -111,10 +115,26 @@ def _on(tree: str, base: str, one: Signed) -> Content:
 
 
 def _message(tx: Tx, gig: GigRecord, one: Signed) -> str:
-    """The task's name as the subject; the brief below it, where it says more."""
-    brief = craft_task(tx, gig, one.task).brief.strip()
-    subject = _short(next(iter((one.task.name or gig.title or brief).strip().splitlines()), one.task.ref))
+    return _message_of(tx, gig, one.task)
+
+
+def _message_of(tx: Tx, gig: GigRecord, task: TaskRecord) -> str:
+    """The task's name as the subject; the brief below it, where it says more. Of one that joins others, theirs."""
+    if joined := integration.load_joined(tx, task):
+        return _listing(gig, [_message_of(tx, gig, each) for each in joined])
+    brief = craft_task(tx, gig, task).brief.strip()
+    subject = _short(next(iter((task.name or gig.title or brief).strip().splitlines()), task.ref))
     return subject if brief in ("", subject) else f"{subject}\n\n{brief}"
+
+
+def _listing(gig: GigRecord, messages: Sequence[str]) -> str:
+    """Several messages as one: the gig's title, and a point each."""
+    points = []
+    for message in messages:
+        subject, _, body = message.partition("\n\n")
+        points.append(f"- {subject}" + (f"\n{indent(body, '  ')}" if body else ""))
+    title = gig.title.strip() or messages[0]
+    return f"{_short(title.partition(chr(10))[0])}\n\n" + "\n".join(points)
 
 
 def _in_form(message: str, form: Form) -> str:

@@ -95,6 +95,9 @@ def json_queue(sheet: TaskSheet, item: QueueItem) -> dict[str, Any]:
 _UNSANDBOXED = " (unsandboxed)"
 
 
+_MAKERS = {"human": "by you", "memory": "by no agent, of what was signed"}
+
+
 def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool = False) -> list[str]:
     """A line a finding; passed checks in one line, or a line each with `all_`."""
     lines = []
@@ -151,7 +154,7 @@ def render_sheet(
 def _draft(sheet: TaskSheet, terminal: Terminal) -> list[str]:
     assert sheet.shown is not None  # noqa: S101
     assert sheet.content is not None  # noqa: S101
-    who = f"by {sheet.shown.agent}" if sheet.shown.agent else "by you" if sheet.shown.made_by == "human" else ""
+    who = f"by {sheet.shown.agent}" if sheet.shown.agent else _MAKERS.get(sheet.shown.made_by, "")
     took = f", {render_seconds(sheet.shown.seconds)}" if sheet.shown.seconds else ""
     title = terminal.styled(f"@{sheet.shown.number} {who}{took}", "dim")
     if sheet.content.is_text:
@@ -224,7 +227,7 @@ def _find_late(sheet: TaskSheet, revision: RevisionRecord) -> DecisionRecord | N
 
 
 def _revision_line(revision: RevisionRecord, late: DecisionRecord | None) -> str:
-    who = revision.agent or ("you" if revision.made_by == "human" else revision.made_by)
+    who = revision.agent or _MAKERS.get(revision.made_by, revision.made_by).removeprefix("by ")
     gating = [verdict.name for verdict in revision.verdicts if verdict.gates]
     checks = f"did not pass {', '.join(gating)}" if gating else "passed" if revision.assessed else "not checked"
     closed = "  rejected" if revision.rejected else ""
