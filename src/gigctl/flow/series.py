@@ -13,6 +13,7 @@ from gigctl.errors import UsageError
 from gigctl.flow import integration
 from gigctl.flow.asking import craft_task
 from gigctl.flow.messageform import LOOKED_AT, Form, find_form, put_in_form
+from gigctl.flow.signoff_file import make_signoff_files
 from gigctl.flow.signoffs import Signed
 from gigctl.ledger.store import Tx
 from gigctl.model import EXECUTABLE, REGULAR, Change, Content
@@ -65,7 +66,7 @@ def build_series(
     steps = []
     for one in signed:
         bare = store.tree_of(_on(bare, gig.base_tree, one))
-        tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), _beside(one)))
+        tree = store.tree_of(_with_beside(_on(tree, gig.base_tree, one), make_signoff_files(tx.ledger_id, one)))
         named = _trailers([one], trailers=trailers)
         steps.append(Step(tree, _in_form(_message(tx, gig, one), form), _author(one), _seconds(one), trailers=named))
     if squash:
@@ -75,12 +76,8 @@ def build_series(
     return Series(base, gig.base_tree, tree, bare, tuple(steps))
 
 
-def _beside(one: Signed) -> tuple[Change, ...]:
-    """Files that go along with a task's change and are no part of any revision."""
-    return ()
-
-
 def _with_beside(content: Content, beside: tuple[Change, ...]) -> Content:
+    """With files that go along and are no part of any revision."""
     paths = {change.path for change in beside}
     return replace(content, changes=(*(change for change in content.changes if change.path not in paths), *beside))
 
