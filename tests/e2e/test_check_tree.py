@@ -68,6 +68,16 @@ def test_nothing_to_check_by_is_3(tmp_path: Path, home: Path) -> None:
     assert check_tree(tmp_path, home=home, code=3).out == ""
 
 
+def test_the_hint_is_a_file_that_works(tmp_path: Path, home: Path) -> None:
+    project = make_project(tmp_path / "r", **{"gigctl.toml": "", "setup.cfg": "[flake8]\nmax-line-length = 99\n"})
+    said = check_tree(project.path, home=home, code=3).err
+    _, hint = said.split("hint: put this into gigctl.toml; in the tree are unittest, flake8:\n")
+    project.write({"gigctl.toml": hint})
+    assert verdicts(check_tree(project.path, "--json", home=home, code=None).out)["test"] == "pass"
+    empty = check_tree(make_project(tmp_path / "e", **{"gigctl.toml": ""}).path / "tests", home=home, code=3).err
+    assert "[checks.test]" in empty
+
+
 def test_what_could_not_be_checked_at_all_is_3(tmp_path: Path, home: Path) -> None:
     rules = '[checks.a]\nrun = "no-such-program"\nrequired = false\n'
     project = make_project(tmp_path / "r", **{"gigctl.toml": rules})

@@ -6,9 +6,10 @@ It is data of somebody else's: what it names is run in the sandbox alone, and no
 
 from __future__ import annotations
 
+import json
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from gigctl.errors import ConfigError, UsageError
 from gigctl.model import CheckSpec
 from gigctl.values import did_you_mean
 
-__all__ = ["LINT", "NAME", "RepoFile", "read_repo_file"]
+__all__ = ["LINT", "NAME", "RepoFile", "read_repo_file", "render_rules"]
 
 NAME = "gigctl.toml"
 LINT = "lint"
@@ -115,3 +116,15 @@ def _checks(tables: Mapping[str, Any], problems: list[str]) -> list[CheckSpec]:
         except UsageError as error:
             problems += error.message.replace("; [checks.", "\n[checks.").split("\n")
     return found
+
+
+def render_rules(specs: Sequence[CheckSpec]) -> str:
+    """The file that names these checks by their commands; without any, one to begin with."""
+    if not specs:
+        return '[checks.acceptance]\nrun = ["make", "test"]  # the command that must end with 0'
+    lines = []
+    for spec in specs:
+        words = ", ".join(json.dumps(word, ensure_ascii=False) for word in spec.options["run"])
+        lines += [f"[checks.{spec.name}]", f"run = [{words}]"]
+        lines += [] if spec.required else ["required = false  # not installed here"]
+    return "\n".join(lines)

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gigctl.checks.protect import PROTECTED, is_protected, put_back
+from gigctl.checks.detect import find_tools, protected_by
+from gigctl.checks.protect import is_protected, named_by, put_back
+from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
 from gigctl.flow.repofile import NAME, RepoFile, read_repo_file
 from gigctl.flow.signoff_file import FOLDER as SIGNOFFS
-from gigctl.model import EXECUTABLE, REGULAR, Change
+from gigctl.model import EXECUTABLE, REGULAR, Change, CheckSpec
 from gigctl.system.git.store import Entry, Store
 from gigctl.system.git.worktree import Checkout, collect_worktree, find_merge_base, find_revision
 
-__all__ = ["Base", "Case", "Rules", "changes_of", "find_case", "read_file", "relative_to"]
+__all__ = ["Base", "Case", "Rules", "at_folder", "changes_of", "find_case", "read_file", "relative_to"]
 
 _MOST_NAMES = 5
 
@@ -30,6 +33,10 @@ class Rules(Struct, frozen=True):
     @property
     def path(self) -> str:
         return f"{self.folder}{NAME}"
+
+    @property
+    def commands(self) -> tuple[CheckSpec, ...]:
+        return tuple(spec for spec in self.file.checks if spec.check == "command")
 
 
 class Base(Struct, frozen=True):
@@ -64,10 +71,10 @@ def find_case(store: Store, checkout: Checkout, rev: str = "") -> Case:
     if base is None:
         return Case(checkout, own.find(), tree, tree, said=tuple(said))
     rules = _Lookup(store, base.tree, checkout.prefix, f" of {rev}").find()
-    protect = _patterns(rules)
+    protect = _patterns(store, base.tree, rules)
     if rules is None:
         rules = own.find()
-        protect = _patterns(rules)[:-1]  # all but the rules themselves
+        protect = _patterns(store, base.tree, rules)[:-1]  # all but the rules themselves
         said.append(f"{rev} has no {NAME}: judged by the rules of the work tree itself")
     elif own.read(rules.path) != rules.data:
         said.append(f"{rules.path} is another than that of {rev}, whose rules count")
@@ -94,13 +101,23 @@ def _tell(paths: Sequence[str], rev: str, how: str) -> list[str]:
     return [f"{', '.join(paths[:_MOST_NAMES])}{more}, protected: {told}"]
 
 
-def _patterns(rules: Rules | None) -> tuple[str, ...]:
+def _patterns(store: Store, base: str, rules: Rules | None) -> tuple[str, ...]:
     """What is protected, by patterns from the root of the tree, the rules too. Those that a file names start from its
-    folder."""
+    folder; without any it is what the base's own settings and commands name."""
     own = f"/{rules.path if rules else NAME}"
-    if rules is None or rules.file.protect is None:
-        return (*PROTECTED, own)
-    return (*(_below(rules.folder, pattern) for pattern in rules.file.protect), own)
+    if rules is not None and rules.file.protect is not None:
+        return (*(_below(rules.folder, pattern) for pattern in rules.file.protect), own)
+    files = load_files(store, base)
+    commands = [at_folder(spec, rules.folder).options["run"] for spec in rules.commands] if rules else []
+    named = [pattern for argv in commands for pattern in named_by(argv, files.paths)]
+    return (*protected_by(find_tools(files, {}), files), *named, own)
+
+
+def at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
+    """A command of a folder's file runs in that folder, with the whole tree around it."""
+    if spec.check != "command" or not folder:
+        return spec
+    return replace(spec, options={**spec.options, "run": ["env", "-C", folder.rstrip("/"), *spec.options["run"]]})
 
 
 def _below(folder: str, pattern: str) -> str:

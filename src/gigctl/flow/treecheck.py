@@ -7,6 +7,7 @@ base, what the change must not judge itself by is the base's: the rules, and the
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +17,14 @@ from msgspec.structs import replace
 
 from gigctl.checks.base import verdict
 from gigctl.checks.command_log import find_runner
+from gigctl.checks.detect import as_spec, find_tools
 from gigctl.checks.registry import get_check
+from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
 from gigctl.flow import work
-from gigctl.flow.repofile import NAME
+from gigctl.flow.repofile import NAME, render_rules
 from gigctl.flow.signed_tree import check_signoffs
-from gigctl.flow.treecase import Case, changes_of, find_case
+from gigctl.flow.treecase import Case, at_folder, changes_of, find_case
 from gigctl.model import LINK, SUBMODULE, Change, CheckContext, CheckSpec, Content, Verdict
 from gigctl.system.git.folder import check_out
 from gigctl.system.git.store import Store
@@ -35,7 +38,6 @@ _OF_TEXTS = frozenset({
 })  # fmt: skip
 """Checks that read one text: they are asked of each file."""
 _MOST_EVIDENCE = 20
-_NO_CHECKS = "gigctl.toml in the repository names them, docs/ci.md has an example"
 
 
 class TreeRequest(Struct, frozen=True):
@@ -70,7 +72,7 @@ def judge_tree(request: TreeRequest) -> TreeReport:
         case = find_case(store, checkout, request.base)
         specs = _specs(case)
         if not specs and request.signers is None:
-            raise _no_checks(case)
+            raise _no_checks(store, case)
         content = _content(store, case, specs)
         context = _context(store, case, specs, request, Path(name))
         verdicts = asyncio.run(_assess(content, specs, context))
@@ -82,12 +84,18 @@ def judge_tree(request: TreeRequest) -> TreeReport:
 
 def _specs(case: Case) -> list[CheckSpec]:
     rules = case.rules
-    return [] if rules is None else [_at_folder(spec, rules.folder) for spec in rules.file.checks]
+    return [] if rules is None else [at_folder(spec, rules.folder) for spec in rules.file.checks]
 
 
-def _no_checks(case: Case) -> ConfigError:
+def _no_checks(store: Store, case: Case) -> ConfigError:
+    """With the file that would name some, by what the tree has, ready to be pasted."""
     what = f"there is no {NAME}" if case.rules is None else f"{case.rules.path} names no check"
-    return ConfigError(f"{what}: nothing is known that could be checked", _NO_CHECKS)
+    files = load_files(store, case.tree)
+    tools = find_tools(files, os.environ, case.checkout.top)
+    table = render_rules([as_spec(tool, os.environ, case.checkout.top) for tool in tools])
+    found = ", ".join(dict.fromkeys(tool.name for tool in tools)) or "nothing that it could be judged by"
+    hint = f"put this into {NAME}; in the tree {'is' if len(tools) < 2 else 'are'} {found}:\n{table}"
+    return ConfigError(f"{what}: nothing is known that could be checked", hint)
 
 
 def _refuse_nothing(verdicts: Sequence[Verdict]) -> None:
@@ -124,13 +132,6 @@ def _context(store: Store, case: Case, specs: Sequence[CheckSpec], request: Tree
         repository=str(checkout.top),
         unsafe_no_sandbox=request.unsafe_no_sandbox,
     )
-
-
-def _at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
-    """A command of a folder's file runs in that folder, with the whole tree around it."""
-    if spec.check != "command" or not folder:
-        return spec
-    return replace(spec, options={**spec.options, "run": ["env", "-C", folder.rstrip("/"), *spec.options["run"]]})
 
 
 async def _assess(content: Content, specs: Sequence[CheckSpec], context: CheckContext) -> list[Verdict]:
