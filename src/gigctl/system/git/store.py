@@ -245,6 +245,9 @@ def checked_id(oid: str) -> str:
 def _entry(line: bytes) -> Entry:
     head, path = line.split(b"\t", 1)
     mode, _, oid, size = head.decode().split()
+    if size == "BAD":
+        hint = "if the repository is a partial clone, complete it: git fetch --refetch --no-filter"
+        raise GitError(f"git lacks the bytes of {to_text(path)!a}", hint, reason="a file's bytes are not there")
     # A mode that only ancient or foreign tools wrote (100664) means what git takes it for.
     return Entry(to_text(path), REGULAR if mode == "100664" else mode, oid, 0 if size == "-" else int(size))
 
