@@ -41,6 +41,7 @@ HEADINGS: dict[str, dict[str, Entry]] = {
         "gig": Entry("gig", "Gigs: agreed pieces of work."),
         "task": Entry("task", "Add a task to a gig, or cancel one."),
         "update": Entry("update", "Put a gig's work on the client's newer base."),
+        "answer": Entry("answer", "Tell an agent what it asked."),
         "reopen": Entry("reopen", "Bring signed work back to review."),
     },
     "Have it done": {

@@ -199,6 +199,13 @@ def _seam(before: Part, part: Part) -> str:
     return "" if opens or closes else "\n\n"
 
 
+class Reply(Struct, frozen=True):
+    """What a person answered an agent that had asked, and the agent's own name for the session in which it did."""
+
+    session: str
+    text: str
+
+
 class Request(Struct, frozen=True):
     """What an agent is asked. `parts` are in the order sent: the stable first, the varying last.
 
@@ -213,6 +220,7 @@ class Request(Struct, frozen=True):
     seed: int | None = None
     sample: int = 0
     workdir: str | None = None
+    reply: Reply | None = None  # for an agent that can go on with that session, in place of the parts
 
     def messages(self) -> list[dict[str, str]]:
         """The chat protocol's form: `draft` parts are the assistant's, `system` the system's, all others the user's."""

@@ -45,6 +45,9 @@ class Agent:
 
     async def load_session(self, cwd: str, session_id: str, **_: Any) -> acp.LoadSessionResponse:
         self.cwd = cwd
+        if session_id == "gone":
+            raise acp.RequestError.resource_not_found()
+        await self.say("The brief leaves it open. Du or Sie?")
         Path(cwd, "loaded.txt").write_text(session_id)
         return acp.LoadSessionResponse()
 
@@ -172,6 +175,10 @@ class Agent:
             return await self.do_edit(text)
         await self.say("The brief leaves it open. Du or Sie?")
         return None
+
+    async def do_work_and_ask(self, text: str) -> None:
+        Path(self.cwd, "greet.py").write_text("print('hello')\n")
+        await self.say("All right so?")
 
     async def do_refuse(self, text: str) -> acp.PromptResponse:
         await self.say("I can not do that.")

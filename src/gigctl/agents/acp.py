@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.metadata import version
@@ -18,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gigctl.agents.acp_host import Host, usage_of
-from gigctl.agents.base import Agent, AgentError, ErrorKind
+from gigctl.agents.base import Agent, AgentError, ErrorKind, keep_session
 from gigctl.agents.failures import Complaint, get_kind, one_line, with_status
 from gigctl.agents.program import ProgramAgent, told_of_its_folder, work_folder
 from gigctl.errors import ConfigError
-from gigctl.model import Draft, Request
+from gigctl.model import Draft, Reply, Request
 from gigctl.system.dialogue import Dialogue, converse
 from gigctl.system.sandbox import converse_sandboxed
 from gigctl.system.view import FALLBACK
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AcpAgent"]
 
+QUESTION = 4000
+"""Characters of a question that are kept."""
 CANCEL_SECONDS = 2.0
 """For an agent to end its turn when it is told to."""
 RUBBISH = 50
@@ -50,9 +53,12 @@ class AcpAgent(ProgramAgent):
         with work_folder(request) as (tree, _), _unlogged():
             place = str(FALLBACK) if self._sandbox is not None else str(tree)
             host = Host(tree, place, walled=self._sandbox is not None)
-            prompt = told_of_its_folder(request, tree)
             async with self._talk(tree) as talk:
-                answered = await self._turn(_Session(talk, host, place), prompt)
+                session = _Session(talk, host, place)
+                answered = await self._turn(session, told_of_its_folder(request, tree), request.reply)
+                asked = host.question or _final_question(host.text, tree, session.since)
+            if asked:
+                raise self._question(asked, answered, session)
             self._check(answered, host)
             return Draft(
                 content=host.text,
@@ -74,14 +80,14 @@ class AcpAgent(ProgramAgent):
             async with converse(self.entry.argv, cwd=tree, env=self._bare_environment(), limit=self._output) as talk:
                 yield talk
 
-    async def _turn(self, session: _Session, prompt: str) -> PromptResponse:
+    async def _turn(self, session: _Session, prompt: str, reply: Reply | None) -> PromptResponse:
         """One session with one prompt in it, ended in time. Raises AgentError."""
         from acp import RequestError
         from pydantic import ValidationError
 
         try:
             async with session, asyncio.timeout(self.entry.timeout):
-                return await session.ask(prompt)
+                return await session.ask(prompt, reply)
         except TimeoutError:
             raise self._failed("timeout", f"not done after {self.entry.timeout:g} s", session, answered=False) from None
         except RequestError as error:
@@ -124,6 +130,12 @@ class AcpAgent(ProgramAgent):
         said = self._tail(talk.errors)
         return self._failed("unavailable", f"{how}: {said or 'without a word'}", session, answered=False)
 
+    def _question(self, text: str, answered: PromptResponse, session: _Session) -> AgentError:
+        return AgentError(
+            "question", self._redact(text[:QUESTION]), usage=usage_of(answered.usage), cost=self._cost(session.host),
+            content=keep_session(session.id, session.host.text),
+        )  # fmt: skip
+
     # --- what it is ---
 
     def _check(self, answered: PromptResponse, host: Host) -> None:
@@ -150,8 +162,10 @@ class _Session:
         self.host = host
         self.asked = False
         self.wire = _Wire(talk)
+        self.id = ""
+        self.since = 0
+        """When the prompt was sent, in nanoseconds since 1970."""
         self._place = place
-        self._id = ""
         self._done = False
         self._agent: ClientSideConnection | None = None
 
@@ -166,13 +180,14 @@ class _Session:
         try:
             if self.asked and not self._done and not self.talk.exited.done():
                 with contextlib.suppress(ConnectionError, TimeoutError):
-                    await self._agent.cancel(session_id=self._id)
+                    await self._agent.cancel(session_id=self.id)
                     async with asyncio.timeout(CANCEL_SECONDS):
                         await self.wire.answered.wait()
         finally:
             await self._agent.close()
 
-    async def ask(self, prompt: str) -> PromptResponse:
+    async def ask(self, prompt: str, reply: Reply | None = None) -> PromptResponse:
+        """One turn: of a session that is taken up again with a reply where the agent can do that, else of a new one."""
         from acp import PROTOCOL_VERSION, text_block
         from acp.schema import (
             ClientCapabilities,
@@ -191,12 +206,30 @@ class _Session:
         hello = await self._agent.initialize(PROTOCOL_VERSION, can, name)
         if hello.protocol_version != PROTOCOL_VERSION:
             raise _Rubbish(f"version {hello.protocol_version} of the protocol, not {PROTOCOL_VERSION}")
-        self._id = (await self._agent.new_session(cwd=self._place, mcp_servers=[])).session_id
+        capable = hello.agent_capabilities
+        if reply is None or capable is None or not capable.load_session or not await self._take_up(reply.session):
+            self.id = (await self._agent.new_session(cwd=self._place, mcp_servers=[])).session_id
+        elif reply is not None:
+            prompt = reply.text
         self.asked = True
+        self.since = time.time_ns()
         self.wire.await_answer()
-        answered = await self._agent.prompt(session_id=self._id, prompt=[text_block(prompt)])
+        answered = await self._agent.prompt(session_id=self.id, prompt=[text_block(prompt)])
         self._done = True
         return answered
+
+    async def _take_up(self, session: str) -> bool:
+        """Whether the agent still knows a session. What it tells of it again is heard once."""
+        from acp import RequestError
+
+        assert self._agent is not None  # noqa: S101
+        try:
+            await self._agent.load_session(cwd=self._place, session_id=session, mcp_servers=[])
+        except RequestError:
+            return False
+        self.host.forget()
+        self.id = session
+        return True
 
 
 class _Rubbish(Exception):
@@ -260,6 +293,28 @@ def _read(line: bytes) -> dict[str, Any] | None:
     error = message.get("error")
     fair = "error" not in message or (isinstance(error, dict) and isinstance(error.get("message", ""), str))
     return message if known and fair else None
+
+
+_CLOCK = 20_000_000
+"""Nanoseconds that a file's time may be behind the clock."""
+
+
+def _final_question(text: str, tree: Path, since: int) -> str:
+    """What an agent ends its turn with where it asks and has changed nothing; of a task without a tree its words are
+    the draft, whatever their last sign."""
+    asks = text.rstrip().endswith(("?", "？", "؟"))
+    return text.strip() if asks and any(tree.iterdir()) and not _is_touched(tree, since - _CLOCK) else ""
+
+
+def _is_touched(folder: Path, since: int) -> bool:
+    """Whether anything below a folder was made, changed or taken away. No program can set a change's time back."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.stat(follow_symlinks=False).st_ctime_ns >= since:
+                return True
+            if entry.is_dir(follow_symlinks=False) and _is_touched(Path(entry.path), since):
+                return True
+    return folder.stat().st_ctime_ns >= since
 
 
 @contextlib.contextmanager

@@ -58,6 +58,12 @@ class Host:
         """What it planned and did, a line each."""
         return "\n".join(self._notes.values())
 
+    def forget(self) -> None:
+        """What was told of an earlier turn."""
+        self._said.clear()
+        self._notes.clear()
+        self._length = 0
+
     def note(self, key: str, line: str) -> None:
         if key in self._notes or len(self._notes) < NOTES:
             self._notes[key] = " ".join(line.split())[:300]

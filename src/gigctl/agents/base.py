@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -19,6 +20,7 @@ ErrorKind = Literal[
     "cut",
     "malformed",
     "unavailable",
+    "question",
 ]
 STOPPING: frozenset[str] = frozenset({"auth", "no_credit"})
 """Kinds that stop the agent, not one task after another."""
@@ -30,8 +32,9 @@ class AgentError(Exception):
     `sent` is False where no byte of the request can have reached the agent, so that nothing can have been paid;
     `answered` is True where a whole answer came back, so that what happened is known. Sent and not answered is
     `unknown`: it may have been paid. `usage` and `cost` (picodollars) are what a refused, cut or malformed answer
-    reported; `retry_after` is in seconds; `content` is the answer that was paid and could not be used. Texts are kept
-    without half characters.
+    reported; `retry_after` is in seconds; `content` is the answer that was paid and could not be used. Of a `question`
+    `message` is what the agent wants to know of a person, `content` the session in which it asked, by `keep_session`.
+    Texts are kept without half characters.
     """
 
     def __init__(
@@ -70,6 +73,21 @@ def without_halves(text: str) -> str:
     except UnicodeEncodeError:
         return re.sub("[\ud800-\udfff]", "\ufffd", text)
     return text
+
+
+def keep_session(session: str, said: str) -> str:
+    """What is kept of a turn that ended with a question, as JSON: `find_session` reads it."""
+    return json.dumps({"session": session, "said": said})
+
+
+def find_session(kept: str) -> str:
+    """The session in which an agent asked; the empty string where none is known."""
+    try:
+        found = json.loads(kept)
+    except ValueError:
+        return ""
+    session = found.get("session") if isinstance(found, dict) else None
+    return session if isinstance(session, str) else ""
 
 
 class Agent(Protocol):

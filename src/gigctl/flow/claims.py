@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gigctl.agents.base import Agent
 from gigctl.flow import asking, policy
+from gigctl.flow.answering import find_reply
 from gigctl.flow.asking import View
 from gigctl.flow.crew import Crew
 from gigctl.flow.desk import Desk
@@ -100,6 +101,8 @@ class Claims:
         mends = situation.attempts.get(step.mends) if step.mends is not None else None
         window = getattr(agent, "window", None) or agent.entry.window
         request = asking.build_request(tx, view, situation.round, slot=slot, mends=mends, window=window)
+        if agent.entry.kind == "acp" and (reply := find_reply(tx, situation, step.agent)) is not None:
+            request = replace(request, reply=reply)
         return Question(situation, step, view, agent, request)
 
     def gig(self, tx: Tx, task: TaskRecord) -> GigRecord:

@@ -30,10 +30,12 @@ from gigctl.flow.resting import Made, Rested, codes_of, find_reason, put_to_rest
 from gigctl.flow.runoptions import RunOptions, Waits
 from gigctl.flow.settling import Settled, settle_draft, settle_failure
 from gigctl.flow.steps import (
+    ASKS,
     STOPPED,
     Assess,
     Attempt,
     AttemptFact,
+    Review,
     RoundFacts,
     Step,
     TaskFacts,
@@ -216,7 +218,7 @@ class Collector:
     async def _rest(self, situation: Situation, end: Step, reason: str) -> None:
         """Writes the state in which the task waits, and tells."""
         task = situation.task
-        if isinstance(end, Wait) and not reason:
+        if (isinstance(end, Wait) and not reason) or end == Review(ASKS):
             with self._desk.ledger.reading() as tx:
                 reason = find_reason(tx, situation, end, self.run.id)
         spent, verdicts = await self._writer.commit(lambda tx: put_to_rest(tx, task, end, self.run.id))
@@ -324,7 +326,8 @@ class Collector:
             self.crew.stop(name, error)
         if error.retry_after is not None:
             self.crew.leave_alone(name, error.retry_after)
-        self.crew.failing.add(name)
+        if error.kind != "question":
+            self.crew.failing.add(name)
         now = self._desk.now().timestamp()
         over = await self._writer.commit(
             lambda tx: settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now, crowded=crowded)

@@ -14,7 +14,7 @@ from gigctl.flow import asking
 from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, fresh_situation, load_situation
 from gigctl.flow.runoptions import RunOptions
-from gigctl.flow.steps import YOURS, Assess, Attempt, Review, RoundFacts, Step, TaskFacts, Wait, next_steps
+from gigctl.flow.steps import ASKS, YOURS, Assess, Attempt, Review, RoundFacts, Step, TaskFacts, Wait, next_steps
 from gigctl.ledger import gigs, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import AgentEntry, AskContext, Part, Request, Task
@@ -67,7 +67,7 @@ def _why_not(task: TaskRecord, round_: RoundRecord | None, step: Step, options: 
     others = round_ is None or round_.input_n != task.input_n or _asks_otherwise(round_, options)
     if task.state == "failed" and not options.retry_failed and not (options.agents and others):
         return "failed before (--retry-failed asks again)"
-    goes_on = isinstance(step, (Attempt, Assess)) or step in (Wait("unknown"), Review(YOURS))
+    goes_on = isinstance(step, (Attempt, Assess)) or step in (Wait("unknown"), Review(YOURS), Review(ASKS))
     if task.state == "review" and not goes_on and not options.fresh and not (options.agents and others):
         return "waiting for you (gigctl queue)"
     return {"blocked": "waiting for another task", "signed": "signed", "cancelled": "cancelled"}.get(task.state, "")

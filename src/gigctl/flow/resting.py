@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from gigctl.errors import AgentFailed, GateError, TemporaryError, WaitsForHuman
 from gigctl.flow.facts import Situation
-from gigctl.flow.steps import YOURS, Done, Review, Step, Wait
+from gigctl.flow.steps import ASKS, YOURS, Done, Review, Step, Wait
 from gigctl.ledger import attempts, revisions, rounds, tasks
 from gigctl.ledger.store import Tx
 from gigctl.model import Content, Usage, Verdict
@@ -65,7 +65,7 @@ def write_rest(tx: Tx, task: int, state: TaskState, current: int | None, end: St
 def codes_of(end: Step, verdicts: tuple[Verdict, ...]) -> set[int]:
     """The exit codes that a task at rest adds to the run's."""
     if isinstance(end, Review):
-        if end.why == YOURS:
+        if end.why in (YOURS, ASKS):
             return {WaitsForHuman.exit_code}
         return {GateError.exit_code} if any(verdict.gates for verdict in verdicts) else set()
     if isinstance(end, Done):
@@ -80,6 +80,9 @@ def find_reason(tx: Tx, situation: Situation, end: Step, run: int) -> str:
     nothing."""
     if situation.round is None:
         return ""
+    if end == Review(ASKS):
+        asked = [each for each in situation.attempts.values() if each.outcome == "question"]
+        return f"{asked[-1].agent} asks: {asked[-1].reason}"
     if end == Wait("leased"):
         others = sorted(set(rounds.list_leases(tx, situation.round.id).values()) - {run})
         return f"run {others[0]} works on it" if others else ""

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gigctl.errors import AgentFailed, GateError, TemporaryError
 from gigctl.flow.resting import Rested
-from gigctl.flow.steps import YOURS, Done, Review, Step, Wait
+from gigctl.flow.steps import ASKS, YOURS, Done, Review, Step, Wait
 from gigctl.ledger import attempts, revisions
 from gigctl.ledger.store import Tx
 from gigctl.model import Usage, Verdict
@@ -105,6 +105,8 @@ def _status(end: Step, verdicts: tuple[Verdict, ...], reason: str) -> tuple[Stat
     if isinstance(end, Review):
         if end.why == YOURS:
             return "not run", f"{YOURS}: gigctl edit"
+        if end.why == ASKS:
+            return "not run", reason
         return ("failed check", why(gating[0])) if gating else ("ok", "")
     if isinstance(end, Done):
         return ("agent failed", reason or "no agent could do it") if end.why == "failed" else ("ok", "")

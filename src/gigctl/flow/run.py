@@ -31,6 +31,7 @@ from gigctl.flow.references import check_craft, find_tasks
 from gigctl.flow.resting import Rested
 from gigctl.flow.runoptions import RunOptions
 from gigctl.flow.steps import (
+    ASKS,
     YOURS,
     Done,
     Review,
@@ -113,6 +114,8 @@ class RunResult(Struct):
                 return kind(said, f"gigctl run {end.ref} --retry-unknown asks again (and may pay twice)")
             if kind is WaitsForHuman and end.end == Review(YOURS):
                 return kind(f"{end.ref} is yours to write", f"gigctl edit {end.ref}")
+            if kind is WaitsForHuman and end.end == Review(ASKS):
+                return kind(f"{end.ref}: {end.reason}", f"gigctl answer {end.ref} TEXT, then {self.again}")
         if kind is not TemporaryError:
             return None
         waits = {end.end.why: end for end in reversed(self.wants) if isinstance(end.end, Wait)}
@@ -215,7 +218,7 @@ async def _openings(lane: Sequence[Planned], options: RunOptions) -> AsyncIterat
 def count_rested(result: RunResult, end: Rested) -> None:
     if end.made is not None and not end.made.cached:
         result.seconds.append(end.made.seconds)
-    yours = end.end == Review(YOURS)
+    yours = end.end in (Review(YOURS), Review(ASKS))
     gated = yours or any(verdict.gates for verdict in end.verdicts)
     result.done += 1
     if isinstance(end.end, Review):

@@ -19,6 +19,8 @@ RETRIED = frozenset({"rate_limited", "overloaded", "unavailable", "timeout", "un
 (`_find_lost` has the others)."""
 YOURS = "yours to write"
 """The review of a task that nobody but the freelancer drafts."""
+ASKS = "asks you"
+"""The review of a task whose agent wants to know something first."""
 STOPPED = frozenset({"auth", "no_credit"})
 """Ends of a call that stop the agent itself."""
 
@@ -149,7 +151,7 @@ def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:
 class SlotEnd(Struct, frozen=True):
     """A slot in which nothing more is to be done now, and why."""
 
-    why: Literal["passed", "drafted", "manual", "leased", "unknown", "later", "stopped", "failed"]
+    why: Literal["passed", "drafted", "manual", "asked", "leased", "unknown", "later", "stopped", "failed"]
 
 
 def _rest(whys: set[str]) -> Step:
@@ -165,6 +167,7 @@ def _rest(whys: set[str]) -> Step:
 
 _REVIEWED = {
     "passed": "a draft passed its checks",
+    "asked": ASKS,
     "drafted": "a required check did not pass",
     "manual": YOURS,
 }
@@ -181,6 +184,8 @@ def _slot_step(slot: SlotFacts, chain: tuple[str, ...], round_: RoundFacts, task
         return _ask(slot, chain, None, task)
     if last.revision is not None:
         return _after_draft(slot, chain, last, round_, task)
+    if last.outcome == "question":
+        return SlotEnd("asked")
     lost = _find_lost(slot)
     if lost is not None:
         return _repeat(slot, lost, round_, task)

@@ -79,6 +79,8 @@ def _reasons(row: WaitingRow, beside: Alternatives) -> list[str]:
     """The empty list where only a run is wanted, no human."""
     if row.state == "failed":
         return [f"no agent could do it ({(row.last or 'failed').replace('_', ' ')})"]
+    if row.last == "question":
+        return [f"asks: {' '.join(row.question.split())}"]
     reasons = _review_reasons(row, beside) if row.state == "review" else []
     if row.last == "cut off":
         reasons.append(f"its call was cut off: gigctl run {row.ref}")

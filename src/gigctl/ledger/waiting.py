@@ -13,6 +13,8 @@ OPEN = "task.state IN ('review', 'failed', 'ready', 'blocked')"
 """The words of the index `task_waiting`, which SQLite takes for no others; a query over all gigs wants it, and says
 with CROSS JOIN that tasks come first, or it looks at every task of every gig."""
 
+_ASKED_AGAIN = "EXISTS (SELECT 1 FROM round WHERE round.task = task.id AND open AND round.created > revision.created)"
+
 # One row a task that a human can move: reviewed or failed ones, ready ones that are the human's to write or whose
 # call ended unknown. `failing` names the required checks that did not pass, `held_up` counts who waits for it.
 _WAITING = f"""
@@ -23,11 +25,11 @@ SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.s
     FROM revision_verdict rv JOIN verdict v USING (fingerprint)
     WHERE rv.revision = task.current AND rv.required AND v.outcome <> 'pass'), ''),
   (SELECT count(*) FROM task_need WHERE needs = task.id),
-  CASE WHEN task.state <> 'review' THEN (SELECT
+  CASE WHEN task.state <> 'review' OR revision.id IS NULL OR {_ASKED_AGAIN} THEN (SELECT
       CASE WHEN a.outcome = 'unknown' AND a.reserved = 0 THEN 'cut off' ELSE a.outcome END
     FROM slot JOIN round ON round.id = slot.round AND round.open JOIN attempt_slot l ON l.slot = slot.id
     JOIN attempt a ON a.id = l.attempt WHERE slot.task = task.id ORDER BY a.id DESC LIMIT 1) END,
-  EXISTS (SELECT 1 FROM round WHERE round.task = task.id AND open AND round.created > revision.created),
+  {_ASKED_AGAIN},
   coalesce({REWORDED}, 0),
   CASE WHEN task.state <> 'ready' THEN ''
     ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END
@@ -41,7 +43,8 @@ class WaitingRow(NamedTuple):
     """The columns of the statement, in its order; `insight/queue.py` makes reasons and urgency of them.
 
     `title` is the text of the gig's, `assessed`, `outdated`, `asked_again` and `reworded` are 0 or 1, `agents` is a
-    JSON list. `last` is the last call's outcome; "cut off" is an unknown one that was free.
+    JSON list. `last` is the last call's outcome where no draft came after it; "cut off" is an unknown one that was
+    free. `question` is the text of a last call that ended with one.
     """
 
     id: int
@@ -61,6 +64,7 @@ class WaitingRow(NamedTuple):
     asked_again: int
     reworded: int
     agents: str
+    question: str = ""
 
 
 def list_waiting(
@@ -84,7 +88,17 @@ def list_waiting(
         if columns[_TITLE] not in titles:
             titles[columns[_TITLE]] = blobs.get_text(tx, columns[_TITLE])
         columns[_TITLE] = titles[columns[_TITLE]]
-        yield WaitingRow._make(columns)
+        row_ = WaitingRow._make((*columns, ""))
+        yield row_._replace(question=_find_question(tx, row_.id)) if row_.last == "question" else row_
+
+
+def _find_question(tx: Tx, task: int) -> str:
+    sha = tx.value(
+        "SELECT a.reason FROM slot JOIN attempt_slot l ON l.slot = slot.id JOIN attempt a ON a.id = l.attempt"
+        " WHERE slot.task = ? AND a.outcome = 'question' ORDER BY a.id DESC LIMIT 1",
+        task,
+    )  # fmt: skip
+    return blobs.get_text(tx, sha) if sha else ""
 
 
 _TITLE = WaitingRow._fields.index("title")

@@ -9,7 +9,7 @@ from gigctl.flow.doing import Answer
 from gigctl.flow.pool import GRACE_SECONDS
 from gigctl.flow.resting import Rested
 from gigctl.flow.run import Plan, RunResult
-from gigctl.flow.steps import YOURS, Done, Review, Wait
+from gigctl.flow.steps import ASKS, YOURS, Done, Review, Wait
 from gigctl.render.display import display_line
 from gigctl.render.figures import json_usd, render_count, render_usd
 from gigctl.render.progress import State
@@ -41,6 +41,8 @@ def state_of(result: RunResult) -> State:
 
 def why(end: Rested) -> str:
     """In a line, why a task wants a person or did not come out."""
+    if end.end == Review(ASKS):
+        return end.reason
     gating = [verdict for verdict in end.verdicts if verdict.gates]
     if isinstance(end.end, Review) and gating:
         found = gating[0]

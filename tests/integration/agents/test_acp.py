@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("acp", reason="agent-client-protocol is not installed")
 
 from gigctl.agents.acp import AcpAgent
-from gigctl.agents.base import AgentError
+from gigctl.agents.base import AgentError, find_session
 from gigctl.errors import ConfigError, PolicyError
-from gigctl.model import AgentEntry, Draft, Part, Request, Usage
+from gigctl.model import AgentEntry, Draft, Part, Reply, Request, Usage
 from gigctl.system.sandbox import Missing, Sandbox, find_sandbox
 from support.acp_agents import AGENT_FILE, acp_entry
 
@@ -34,12 +34,13 @@ def tree(tmp_path: Path) -> Path:
 
 
 def ask(
-    entry: AgentEntry, tree: Path, *, unsafe: bool = False, options: Mapping[str, Any] | None = None, **environ: str
-) -> Draft:
+    entry: AgentEntry, tree: Path, *, unsafe: bool = False, options: Mapping[str, Any] | None = None,
+    reply: Reply | None = None, **environ: str,
+) -> Draft:  # fmt: skip
     async def run() -> Draft:
         env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environ}
         async with AcpAgent(entry, environ=env, unsafe_no_sandbox=unsafe, **(options or {})) as agent:
-            return await agent.draft(Request((Part("source", "Greet politely"),), workdir=str(tree)))
+            return await agent.draft(Request((Part("source", "Greet politely"),), workdir=str(tree), reply=reply))
 
     return asyncio.run(run())
 
@@ -137,6 +138,39 @@ def test_it_sees_the_variables_that_its_entry_names_and_an_empty_home(tree: Path
     assert found["token"] == "token-12345"
     assert not {"SECRET", "GIGCTL_HOME"} & set(found["env"])
     assert "gigctl" not in str(found["home"])
+
+
+# --- questions ---
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("way", "question"), [("elicit", "Du or Sie?"), ("ask", "The brief leaves it open. Du or Sie?")]
+)
+def test_a_question_is_for_a_person_and_is_paid(tree: Path, way: str, question: str) -> None:
+    error = failure(acp_entry(way, price_run=5), tree)
+    assert (error.kind, error.message, error.cost, error.unknown) == ("question", question, 5, False)
+    assert find_session(error.content) == "s1"
+
+
+@needs_sandbox
+def test_who_worked_and_asks_has_made_a_draft_and_a_text_may_end_with_a_question(tree: Path, tmp_path: Path) -> None:
+    assert ask(acp_entry("work and ask"), tree).content == "All right so?"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert ask(acp_entry("ask"), empty).content.endswith("Du or Sie?")
+
+
+@needs_sandbox
+def test_an_answer_goes_to_the_session_that_asked(tree: Path) -> None:
+    found = ask(acp_entry("ask"), tree, reply=Reply("s7", "Sie"))
+    assert found.content == "Greeted politely."
+    assert (tree / "loaded.txt").read_text() == "s7"
+
+
+@needs_sandbox
+def test_a_session_that_is_forgotten_is_begun_anew(tree: Path) -> None:
+    assert "Greet politely" in ask(acp_entry("echo"), tree, reply=Reply("gone", "Sie")).content
 
 
 # --- what goes wrong ---
