@@ -178,7 +178,7 @@ def void(_: object) -> None:
 
 
 def cost_per_client(home: Path) -> None:
-    from gigctl.ledger.store import open_ledger
+    from gigctl.ledger.opening import open_ledger
     from gigctl.system import clock
 
     with open_ledger(home / "data", clock.now) as ledger:

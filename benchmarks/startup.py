@@ -62,7 +62,7 @@ app()
 def fill(home: Path, count: int) -> Path:
     """A ledger with so many tasks that wait for a human, a tenth of them with a failed check."""
     from gigctl.ledger import clients, gigs, revisions, tasks
-    from gigctl.ledger.store import open_ledger
+    from gigctl.ledger.opening import open_ledger
     from gigctl.model import Content, Evidence, TaskSpec, Verdict
 
     ledger = open_ledger(home / "data")

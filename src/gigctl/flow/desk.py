@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gigctl.ledger.store import Ledger, Opening, open_ledger
+from gigctl.ledger.opening import Opening, open_ledger
+from gigctl.ledger.store import Ledger
 from gigctl.paths import Paths, load_paths
 from gigctl.system import clock
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 from gigctl.config import load_agents, load_settings
 from gigctl.errors import GigctlError
 from gigctl.flow.actor import HOW, describe, find_actor, find_gap
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 from gigctl.paths import Paths
 from gigctl.system import proc, sandbox
 

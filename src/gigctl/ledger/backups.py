@@ -11,9 +11,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from gigctl.errors import LedgerError, TemporaryError, UsageError
-from gigctl.ledger import store
+from gigctl.ledger import copies
+from gigctl.ledger.opening import AS_EVER, FILE_NAME, Opening, check_version, connect, list_held, migrate
 from gigctl.ledger.refusals import as_ledger_errors
-from gigctl.ledger.store import FILE_NAME, Ledger, Opening
+from gigctl.ledger.store import Ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import clock, locks
 from gigctl.system.files import NAME_KEPT
@@ -88,9 +89,7 @@ def holds_material(backup: Path, ledger_id: str, client: int, gig: int = 0) -> b
     return found is not None
 
 
-def restore(
-    folder: Path, backup: Path, *, patience: float = LOCK_SECONDS, opening: Opening = store.AS_EVER
-) -> Restored:
+def restore(folder: Path, backup: Path, *, patience: float = LOCK_SECONDS, opening: Opening = AS_EVER) -> Restored:
     """Puts a backup in the ledger's place, after it was found whole; what was there is kept as a backup.
 
     Raises UsageError for no such file, LedgerError for one that is no whole ledger of a known version, TemporaryError
@@ -98,15 +97,15 @@ def restore(
     """
     path = folder / FILE_NAME
     if not backup.is_file() or (path.exists() and backup.samefile(path)):
-        raise UsageError(f"{backup} is no backup", f"ls {folder / store.BACKUPS}")
+        raise UsageError(f"{backup} is no backup", f"ls {folder / copies.BACKUPS}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with as_ledger_errors(backup), closing(_open_copy(backup)) as connection:
-        store.check_version(backup, connection, opening)
-        part = store.copy_database(connection, path, "WAL")
+        check_version(backup, connection, opening)
+        part = copies.copy_database(connection, path, "WAL")
     try:
         ledger_id = _check_copy(part, backup, opening)
         with locks.exclusive(folder / "ledger.lock", timeout=patience), as_ledger_errors(path):
-            kept = _replace(path, part, store.backup_path(path, "replaced"), patience)
+            kept = _replace(path, part, copies.backup_path(path, "replaced"), patience)
     finally:
         for ending in ("", "-wal", "-shm"):
             Path(f"{part}{ending}").unlink(missing_ok=True)
@@ -120,9 +119,9 @@ def _open_copy(backup: Path) -> sqlite3.Connection:
 def _check_copy(part: Path, backup: Path, opening: Opening) -> str:
     """The id of a copy that is whole, brought up to date. Raises LedgerError."""
     with as_ledger_errors(backup):
-        connection = store.connect(part)
+        connection = connect(part)
         try:
-            store.migrate(connection, opening)
+            migrate(connection, opening)
             ledger = Ledger(part, connection, clock.now)
             wrong = check_ledger(ledger)
         finally:
@@ -135,20 +134,20 @@ def _check_copy(part: Path, backup: Path, opening: Opening) -> str:
 
 def _replace(path: Path, part: Path, keep: Path, patience: float) -> Path | None:
     """The copy takes the ledger's name while nobody can have the old one open."""
-    if alive := store.list_held(path.parent / "runs"):
+    if alive := list_held(path.parent / "runs"):
         raise TemporaryError(f"run {alive[0]} is at work", "stop it, or wait until it has ended")
     if not path.exists():
         part.rename(path)
-        store.sync_folder(path.parent)
+        copies.sync_folder(path.parent)
         return None
     keep.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(path, patience) as connection:
         if connection is None:
             _set_aside(path, keep)
         else:
-            store.copy_database(connection, keep, "DELETE").rename(keep)
+            copies.copy_database(connection, keep, "DELETE").rename(keep)
         part.rename(path)
-        store.sync_folder(path.parent)
+        copies.sync_folder(path.parent)
     return keep
 
 
@@ -169,7 +168,7 @@ def _lock(path: Path, patience: float) -> sqlite3.Connection | None:
     """Leaving WAL needs the file for oneself, and takes the log away; the lock stays until the connection closes."""
     connection = None
     try:
-        connection = store.connect(path, patience)
+        connection = connect(path, patience)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("BEGIN EXCLUSIVE")

@@ -9,7 +9,7 @@ import pytest
 
 from gigctl.flow import doctor
 from gigctl.flow.doctor import Finding
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 from gigctl.paths import Paths, load_paths
 
 Look = Callable[[Paths, Mapping[str, str]], Finding]

@@ -19,7 +19,8 @@ import pytest
 from gigctl.errors import DiskFull
 from gigctl.flow import pool
 from gigctl.flow.pool import FULL, Pool, Writer
-from gigctl.ledger.store import Ledger, Tx, connect, open_ledger
+from gigctl.ledger.opening import connect, open_ledger
+from gigctl.ledger.store import Ledger, Tx
 from gigctl.system import clock
 
 

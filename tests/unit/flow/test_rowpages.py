@@ -14,7 +14,7 @@ from gigctl.flow.rowpages import PAGE_ROWS, PAGE_SIZE, RowPages, head_text, load
 from gigctl.flow.rows import BadRow, Head, Row
 from gigctl.ledger.job_rows import list_rows
 from gigctl.ledger.jobs import add_job
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 from support.books import new_gig, new_task
 
 CSV = Head(True, ("id", "name"))

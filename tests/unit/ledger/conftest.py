@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger
 from support.desk import Office
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from gigctl.ledger import attempts, revisions, tasks
 from gigctl.ledger.attempts import NoRoom
 from gigctl.ledger.limits import clear_overspent, find_overspent
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content, Request, Usage
 from support.books import REQUEST, Work

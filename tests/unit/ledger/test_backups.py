@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gigctl.errors import LedgerError, TemporaryError, UsageError
-from gigctl.ledger import backups, clients, store
+from gigctl.ledger import backups, clients, opening
 from gigctl.ledger.backups import holds_material
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.system import locks
 from support.books import behind, new_gig, python
@@ -99,7 +99,7 @@ def test_one_that_was_changed_or_is_newer(data: Path) -> None:
     behind(copy, "DELETE FROM event")
     with pytest.raises(LedgerError, match="damaged"):
         restore(data, copy)
-    behind(copy, f"PRAGMA user_version={store.latest_version() + 1}")
+    behind(copy, f"PRAGMA user_version={opening.latest_version() + 1}")
     with pytest.raises(LedgerError, match="of version"):
         restore(data, copy)
     assert count(data) == 2
@@ -107,10 +107,10 @@ def test_one_that_was_changed_or_is_newer(data: Path) -> None:
 
 
 def test_an_older_one_is_brought_up_to_date(data: Path) -> None:
-    known = store.load_migrations()
-    opening = store.Opening(lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
-    restore(data, data.parent / "copy.sqlite", opening=opening)
-    with open_ledger(data, opening=opening) as ledger, ledger.reading() as tx:
+    known = opening.load_migrations()
+    later = opening.Opening(lambda: [*known, (known[-1][0] + 1, "CREATE TABLE later (x);")])
+    restore(data, data.parent / "copy.sqlite", opening=later)
+    with open_ledger(data, opening=later) as ledger, ledger.reading() as tx:
         assert tx.value("SELECT count(*) FROM later") == 0
         assert tx.value("SELECT count(*) FROM gig") == 1
 
@@ -127,7 +127,7 @@ def test_not_while_a_run_is_alive(data: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 with open_ledger(Path(sys.argv[1])) as ledger:
     print("open", flush=True)
     sys.stdin.readline()

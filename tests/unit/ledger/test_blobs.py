@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gigctl.errors import LedgerError
 from gigctl.ledger import blobs, clients, gigs
 from gigctl.ledger.blobs import Owner
-from gigctl.ledger.store import Kept, Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Kept, Ledger
 from gigctl.model import Source
 from support.books import behind, new_gig, new_task
 from support.desk import Office

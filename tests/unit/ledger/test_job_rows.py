@@ -12,8 +12,9 @@ from gigctl.ledger import gigs, job_rows, jobs
 from gigctl.ledger.blobs import Owner, put_text
 from gigctl.ledger.job_rows import JobRow, Page, RowsFile, list_rows, mark_of
 from gigctl.ledger.jobs import Place, job_key
+from gigctl.ledger.opening import Opening, load_migrations, open_ledger
 from gigctl.ledger.runs import Run
-from gigctl.ledger.store import Ledger, Opening, Tx, load_migrations, open_ledger
+from gigctl.ledger.store import Ledger, Tx
 from gigctl.ledger.verify import check_ledger
 from gigctl.records import GigRecord
 from support.books import behind, new_gig, new_task

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gigctl.ledger.journal import check_chain, find_event, genesis, head, list_events, record_event
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger
 from support.books import behind
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gigctl.ledger import limits
 from gigctl.ledger.limits import BURST_SHARE, MINUTE, hold_back, take_turn
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger
 from gigctl.model import AgentEntry
 from support.books import Work, outputs, python
 
@@ -97,7 +98,7 @@ def test_the_rate_holds_over_processes(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     code = (
         "import sys\nfrom pathlib import Path\nfrom gigctl.ledger.limits import take_turn\n"
-        "from gigctl.ledger.store import open_ledger\nfrom gigctl.model import AgentEntry\n"
+        "from gigctl.ledger.opening import open_ledger\nfrom gigctl.model import AgentEntry\n"
         "l = open_ledger(Path(sys.argv[1])); a = AgentEntry('a', 'openai', rpm=120); went = 0\n"
         f"for _ in range(30):\n with l.writing() as tx: went += take_turn(tx, a, {START}, 1) == 0\nprint(went)\n"
     )

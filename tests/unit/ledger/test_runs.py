@@ -13,7 +13,8 @@ import pytest
 
 from gigctl.errors import LedgerError, TemporaryError
 from gigctl.ledger import attempts, gigs, rounds, runs
-from gigctl.ledger.store import Ledger, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger
 from gigctl.system import locks
 from support.books import Work, new_gig, new_task, python
 
@@ -23,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from support.books import Work
 from gigctl.ledger import rounds
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 work = Work(ledger)
 with ledger.writing() as tx:

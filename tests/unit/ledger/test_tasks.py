@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gigctl.errors import UsageError
 from gigctl.ledger import rounds, tasks
 from gigctl.ledger.journal import list_events
-from gigctl.ledger.store import Ledger, Tx, open_ledger
+from gigctl.ledger.opening import open_ledger
+from gigctl.ledger.store import Ledger, Tx
 from gigctl.model import Content, Reference
 from gigctl.records import TaskRecord
 from support.books import Work, new_gig, new_task, outputs, python
@@ -169,7 +170,7 @@ def test_eight_processes_claim_each_slot_once(tmp_path: Path) -> None:
             tx.insert("run", begun=tx.now)
     code = (
         "import sys\nfrom pathlib import Path\nfrom gigctl.ledger import rounds\n"
-        "from gigctl.ledger.store import open_ledger\nl = open_ledger(Path(sys.argv[1]))\n"
+        "from gigctl.ledger.opening import open_ledger\nl = open_ledger(Path(sys.argv[1]))\n"
         "for slot in map(int, sys.argv[3].split(',')):\n with l.writing() as tx:\n"
         "  if rounds.claim_slot(tx, slot, int(sys.argv[2])): print(slot)\n"
     )

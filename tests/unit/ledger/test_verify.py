@@ -9,7 +9,7 @@ import pytest
 
 from gigctl.flow import review
 from gigctl.ledger import clients, deliveries, gigs, tasks
-from gigctl.ledger.store import open_ledger
+from gigctl.ledger.opening import open_ledger
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import Content
 from support.books import Work, behind
