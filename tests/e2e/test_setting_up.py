@@ -65,6 +65,13 @@ def test_prices_are_exact(home: Path) -> None:
     assert tomllib.loads(agents_file(home).read_text())["a"]["price-out"] == "0.000001"
 
 
+def test_what_a_provider_takes_for_cached_tokens_is_looked_up(home: Path) -> None:
+    item = added(home, "deep", "--model", "deepseek/deepseek-chat", DEEPSEEK_API_KEY="k")
+    cached, whole = item["priceCached"]["amount"], item["priceIn"]["amount"]
+    assert 0 < float(cached) < float(whole)
+    assert f"{whole} in ({cached} cached)" in run_gigctl("agent", "show", "deep", home=home, code=0).out
+
+
 def test_add_show_remove(home: Path) -> None:
     added(home, "a", "--model", "m", "--body", "top_p=0.5", "--body", "stop=END", "--header", "X-Y=env:Z")
     item = check_document(run_gigctl("agent", "show", "a", "--json", home=home).out, "agent")

@@ -25,6 +25,7 @@ def json_agent(entry: AgentEntry, key: str) -> dict[str, Any]:
         "local": entry.is_local,
         "priceIn": json_usd(None if entry.price_in is None else entry.price_in * millions),
         "priceOut": json_usd(None if entry.price_out is None else entry.price_out * millions),
+        "priceCached": json_usd(None if entry.price_cached is None else entry.price_cached * millions),
         "priceRun": json_usd(entry.price_run),
         "rpm": entry.rpm,
         "tpm": entry.tpm,
@@ -48,7 +49,8 @@ def _price(item: Any) -> str:
         return f"{item['priceRun']['amount']} USD a run"
     if not item["priceIn"] and not item["priceOut"]:
         return "free" if item["local"] else "price unknown"
-    return f"{_amount(item['priceIn'])} in, {_amount(item['priceOut'])} out"
+    cached = f" ({_amount(item['priceCached'])} cached)" if item["priceCached"] else ""
+    return f"{_amount(item['priceIn'])} in{cached}, {_amount(item['priceOut'])} out"
 
 
 def _what(item: Any) -> str:
