@@ -14,7 +14,15 @@ from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
 from gigctl.checks.command_log import count_tests, find_runner, ran_nothing, shorten
 from gigctl.checks.options import check_keys, seconds_of
-from gigctl.checks.running import OUTPUT, find_visible, is_of_machine, run_on_tree, why_no_sandbox
+from gigctl.checks.running import (
+    NO_ROOM,
+    NO_ROOM_SAID,
+    OUTPUT,
+    find_visible,
+    is_of_machine,
+    run_on_tree,
+    why_no_sandbox,
+)
 from gigctl.model import CheckContext, Content, Verdict
 
 if TYPE_CHECKING:
@@ -118,6 +126,8 @@ def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) ->
         return "error", f"{command} could not be started: {told}"
     if _missing_module(argv, done.code, text):
         return "skip", f"{command} could not be started, for it is not installed here: {told}"
+    if done.code == NO_ROOM and text.rstrip().endswith(NO_ROOM_SAID):
+        return "error", f"{command} was not run: {told}"
     runner = find_runner(argv)
     if runner and (reason := ran_nothing(runner, done.code, text)):
         return "fail", f"{command}: {reason}\n{told}".rstrip()

@@ -203,6 +203,7 @@ _READERS: tuple[tuple[str, str, Kind, tuple[str, ...]], ...] = (
     # settings of → check, kind, its command line before the files
     ("ruff", "ruff", "lint", ("-m", "ruff", "check")),
     ("flake8", "flake8", "lint", ("-m", "flake8")),
+    ("pylint", "pylint", "lint", ("-m", "pylint")),
     ("eslint", "eslint", "lint", (f"{_BIN}/eslint",)),
     ("black", "black", "format", ("-m", "black")),
     ("isort", "isort", "format", ("-m", "isort")),

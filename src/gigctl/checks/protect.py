@@ -24,7 +24,8 @@ PROTECTED = (
     "vitest.config.*", "vitest.setup.*", "vitest.workspace.*", "vite.config.*", "babel.config.*", ".babelrc*",
     ".mocharc.*", "package.json", ".npmrc",
     # What a linter, formatter or type checker lets pass.
-    "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", "mypy.ini", ".mypy.ini", "pyrightconfig.json", ".eslintrc*",
+    "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", "mypy.ini", ".mypy.ini", "pyrightconfig.json", ".pylintrc*",
+    "pylintrc", "pylintrc.toml", ".eslintrc*",
     "eslint.config.*", ".eslintignore", ".prettierrc*", "prettier.config.*", ".prettierignore", "biome.json*",
     "tsconfig*.json", ".editorconfig",
 )  # fmt: skip
@@ -33,7 +34,7 @@ PROTECTED = (
 _RUNNERS = frozenset({
     "pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "nose",
     "nose2", "coverage", "pytest_cov", "xdist", "ruff", "black", "isort", "flake8", "pycodestyle", "pyflakes", "mypy",
-    "mypy_extensions",
+    "mypy_extensions", "pylint", "astroid", "mccabe", "pathspec", "platformdirs", "click",
 })  # fmt: skip
 """What `python -m pytest` and its like load: a module of that name at the top would be loaded in its place."""
 _ROOTS = ("", "src/", "lib/")

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from gigctl.system.proc import Finished
     from gigctl.system.resolver import Visible
 
-__all__ = ["OUTPUT", "find_visible", "is_of_machine", "run_on_tree", "why_no_sandbox"]
+__all__ = ["NO_ROOM", "NO_ROOM_SAID", "OUTPUT", "find_visible", "is_of_machine", "run_on_tree", "why_no_sandbox"]
 
 OUTPUT = 4 * 1024 * 1024
 """Bytes of each stream, after which a command is ended."""
+NO_ROOM, NO_ROOM_SAID = 125, "the tree does not fit into the sandbox"
+"""How a sandbox ends that could not copy the tree."""
 _QUIET = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "CI": "1"}
 """Logs without colour or progress, and no watch mode."""
 

@@ -28,7 +28,8 @@ _LARGEST_VALUE = 400
 _NAMED = (
     "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "pytest.ini", ".pytest.ini", "noxfile.py", ".flake8",
     "ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", ".isort.cfg", ".editorconfig", "pyrightconfig.json",
-    "package.json", "tsconfig.json", "biome.json", "biome.jsonc", "Makefile", "makefile", "GNUmakefile",
+    ".pylintrc", "pylintrc", "pylintrc.toml", ".pylintrc.toml", "package.json", "tsconfig.json", "biome.json",
+    "biome.jsonc", "Makefile", "makefile", "GNUmakefile",
 )  # fmt: skip
 _PATTERNS = re.compile(
     r"\.eslintrc(?:\.\w+)?|eslint\.config\.\w+|\.prettierrc(?:\.\w+)?|prettier\.config\.\w+|jest\.config\.\w+"
@@ -39,6 +40,7 @@ _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
 _TOML = {
     "ruff": ("tool", "ruff"), "black": ("tool", "black"), "isort": ("tool", "isort"), "flake8": ("tool", "flake8"),
     "mypy": ("tool", "mypy"), "pyright": ("tool", "pyright"), "pytest": ("tool", "pytest"),
+    "pylint": ("tool", "pylint"),
 }  # fmt: skip
 _INI = {"flake8": "flake8", "isort": "isort", "pycodestyle": "pycodestyle", "mypy": "mypy", "pytest": "pytest",
         "tool:pytest": "pytest", "settings": "isort"}  # fmt: skip
@@ -102,6 +104,10 @@ def _read(path: str, text: str) -> Iterator[Setting]:
         ".isort.cfg",
     ):
         yield from _from_ini(path, text)
+    elif name in (".pylintrc", "pylintrc"):
+        yield Setting("pylint", path, _plain(_ini(text)))
+    elif name in ("pylintrc.toml", ".pylintrc.toml"):
+        yield Setting("pylint", path, _plain(_toml(text)))
     elif name == ".editorconfig":
         sections = _ini(f"[]\n{text}".replace("[]\n", "[(all)]\n", 1))
         yield Setting("editorconfig", path, {key: values for key, values in sections.items() if values})
@@ -130,6 +136,8 @@ def _from_ini(path: str, text: str) -> Iterator[Setting]:
     for section, values in _ini(text).items():
         if section in _INI:
             yield Setting(_INI[section], path, values)
+        elif section.lower().startswith("pylint"):
+            yield Setting("pylint", path, values)
 
 
 def _from_package(path: str, table: Mapping[str, Any]) -> Iterator[Setting]:

@@ -220,10 +220,12 @@ def _otherwise(file: ChangedFile, wanted: bytes, argv: Sequence[str], context: C
         else f"lines {hunk.old_start} to {hunk.old_end - 1}"
     )
     more = f" (and {len(rest)} more places)" if rest else ""
-    shown = excerpt("⏎".join(new), 300)
-    return Evidence(
-        f"{file.path}, {place}{more}: {_name(argv)} writes {shown or 'nothing there'}", file.path, hunk.old_start
-    )
+    shown = excerpt("⏎".join(new), 300) if any(line.strip() for line in new) else _blank(len(new))
+    return Evidence(f"{file.path}, {place}{more}: {_name(argv)} writes {shown}", file.path, hunk.old_start)
+
+
+def _blank(lines: int) -> str:
+    return "nothing there" if not lines else "a blank line" if lines == 1 else f"{lines} blank lines"
 
 
 def _name(argv: Sequence[str]) -> str:

@@ -82,6 +82,13 @@ def _read_eslint(said: str) -> Iterator[Finding]:
                 yield Finding(_text(file, "filePath"), line, column, _text(one, "ruleId"), _text(one, "message"))
 
 
+def _read_pylint(said: str) -> Iterator[Finding]:
+    for one in _items(said):
+        line, column = _place(one, "line", "column")
+        code = _text(one, "symbol")
+        yield Finding(_text(one, "path"), line, None if column is None else column + 1, code, _text(one, "message"))
+
+
 def _items(said: str) -> Iterable[Mapping[str, Any]]:
     """The objects of a JSON list; ValueError for anything else."""
     found = json.loads(said or "[]")
@@ -113,6 +120,11 @@ TOOLS: dict[str, StyleTool] = {
     "flake8": StyleTool(
         "lint", ("python3", "-m", "flake8"),
         ("--format=%(path)s:%(row)d:%(col)d: %(code)s %(text)s", "--color=never", "--"), _PYTHON, _read_flake8,
+    ),
+    "pylint": StyleTool(
+        "lint", ("python3", "-m", "pylint"),
+        ("--output-format=json", "--score=n", "--persistent=n", "--jobs=1", "--"), _PYTHON, _read_pylint,
+        clean=tuple(range(32)),  # a bit for each kind of message
     ),
     "eslint": StyleTool(
         "lint", (f"{_BIN}/eslint",), ("--format", "json", "--no-color", "--"), _SCRIPT, _read_eslint,

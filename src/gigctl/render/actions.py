@@ -63,7 +63,8 @@ def render_summary(verdicts: Sequence[Verdict], said: Sequence[str]) -> str:
 
 
 def _located(item: Evidence) -> str:
-    place = "" if item.part is None else f"{item.part}:{item.line or 1}: "
+    told = item.part is None or item.message.startswith(item.part)
+    place = "" if told else f"{item.part}:{item.line or 1}: "
     return display(place + item.message, in_ci=True)
 
 

@@ -60,6 +60,7 @@ def _headline(verdict: Verdict, text: str) -> str:
 def _located(verdict: Verdict) -> list[str]:
     found = []
     for item in verdict.evidence:
-        place = "" if item.part is None else f"{display_line(item.part)}:{item.line or 1}: "
+        told = item.part is None or item.message.startswith(item.part)
+        place = "" if told else f"{display_line(item.part or '')}:{item.line or 1}: "
         found.append(f"{place}{display(item.message)}")
     return found

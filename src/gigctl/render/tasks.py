@@ -8,7 +8,7 @@ from typing import Any
 
 from gigctl.insight.queue import REWORDED, QueueItem
 from gigctl.insight.sheet import TaskSheet
-from gigctl.model import Usage, Verdict
+from gigctl.model import Evidence, Usage, Verdict
 from gigctl.records import AttemptRecord, DecisionRecord, RevisionRecord
 from gigctl.render.diff import render_obeyed
 from gigctl.render.display import display, display_line
@@ -108,18 +108,20 @@ def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool
         style = {"pass": "good", "fail": "bad"}.get(verdict.outcome, "odd")
         mark = terminal.styled(verdict.outcome, style if verdict.required or verdict.passed else "odd")
         optional = f"{'' if verdict.required else ' (not required)'}{_UNSANDBOXED if verdict.unsandboxed else ''}"
-        messages = [_located(e.message, e.line) for e in verdict.evidence] or [""]
+        messages = [_located(e) for e in verdict.evidence] or [""]
         lines += [f"{mark}  {display_line(verdict.name)}{optional}{': ' if m else ''}{m}" for m in messages]
     if passed and not all_:
         lines.append(f"{terminal.styled('pass', 'good')}  {display_line(', '.join(passed))}")
     return lines
 
 
-def _located(message: str, line: int | None) -> str:
-    """A message of several lines (a command's output) is indented below its first."""
-    first, *rest = message.split("\n")
+def _located(found: Evidence) -> str:
+    """A message of several lines (a command's output) is indented below its first. One that names its file has its own
+    place."""
+    first, *rest = found.message.split("\n")
     text = "\n".join([display_line(first), *(f"      {display(more)}" for more in rest if more.strip())])
-    return f"line {line}: {text}" if line and line > 1 else text
+    has_place = found.part is not None and found.message.startswith(found.part)
+    return f"line {found.line}: {text}" if found.line and found.line > 1 and not has_place else text
 
 
 def render_sheet(

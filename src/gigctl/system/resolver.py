@@ -161,9 +161,15 @@ class _Finder:
             for name in DEPENDENCIES:
                 folder = place / name
                 relative = folder.relative_to(self._repository)
-                if folder.is_dir() and not os.path.lexists(self._tree / relative) and self._is_honest(folder):
+                if folder.is_dir() and self._has_room(relative) and self._is_honest(folder):
                     self._add_base(folder)
                     yield str(relative), folder.resolve()
+
+    def _has_room(self, relative: Path) -> bool:
+        """Whether the tree has nothing there, and no link or file on the way."""
+        above = (self._tree / folder for folder in relative.parents)
+        in_the_way = any(os.path.lexists(place) and (place.is_symlink() or not place.is_dir()) for place in above)
+        return not in_the_way and not os.path.lexists(self._tree / relative)
 
     def _show(self, program: Path) -> None:
         prefix = self._prefix(program)

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from gigctl.system import cgroup, proc
 from gigctl.system.dialogue import Dialogue, converse
 from gigctl.system.resolver import Visible, resolve
-from gigctl.system.view import SOURCE, Policy, view
+from gigctl.system.view import SOURCE, Policy, can_spread, view
 
 __all__ = ["Missing", "Policy", "Sandbox", "converse_sandboxed", "find_sandbox", "probe", "run_sandboxed"]
 
@@ -120,6 +120,8 @@ def _inside(
         also = resolve(through, environ, tree=tree).shown
         seen = replace(seen, shown=tuple(dict.fromkeys((*seen.shown, *also))))
     whole = [*through, *argv]
+    if policy.tree == "read" and not can_spread(tree, seen):
+        policy = replace(policy, tree="scratch")
     with _points(tree, seen, policy), _command(sandbox, whole, policy, seen, tree, repository, environ) as made:
         yield made
 
@@ -248,10 +250,10 @@ def _descriptor(data: bytes) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _points(tree: Path, seen: Visible, policy: Policy) -> Iterator[None]:
-    """Empty folders in the tree on which its dependencies are mounted; a scratch tree has its own."""
+    """Empty folders in a tree of its own that a program writes to, on which its dependencies are mounted."""
     made: list[Path] = []
     try:
-        if policy.tree != "scratch":
+        if policy.tree == "write":
             for name, _ in seen.dependencies:
                 made.append(tree / name)
                 made[-1].mkdir(parents=True)

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from gigctl.errors import PolicyError
 from gigctl.system.resolver import SYSTEM, Visible
 
-__all__ = ["Policy", "place_of", "view"]
+__all__ = ["Policy", "can_spread", "place_of", "view"]
 
 MIB = 1024 * 1024
 FALLBACK = Path("/tree")
@@ -20,6 +20,8 @@ FALLBACK = Path("/tree")
 SOURCE = Path("/run/tree")
 """Where a scratch tree is copied from."""
 _FALLBACK_HOME = Path("/home/gig")
+_MOST_ENTRIES = 1_000
+"""Mounts of single entries, of which bubblewrap takes less than three thousand."""
 
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "protocols", "services",
         "timezone")  # fmt: skip
@@ -83,7 +85,7 @@ def view(
     """
     home = home_of(environ)
     place = place_of(repository, home)
-    mounts = [*_base(policy, home), *_tree(policy, tree, place)]
+    mounts = [*_base(policy, home), *_tree(policy, seen, tree, place)]
     mounts += [_bind("--ro-bind", path) for path in (*seen.shown, *policy.readable)]
     mounts += [_bind("--bind", path) for path in (*policy.writable, *policy.sockets)]
     mounts += [_bind("--ro-bind", real, place / name) for name, real in seen.dependencies]
@@ -93,7 +95,8 @@ def view(
     words = [word for mount in mounts for word in mount.words]
     words += [*_variables(policy, seen, home, environ), "--chdir", str(place)]
     # /proc too: to the kernel root stays the owner of its settings, though inside it is somebody else.
-    sealed = [word for place in ("/proc", "/dev", "/") for word in ("--remount-ro", place)]
+    spread = [str(place)] if _is_spread(policy, seen) else []
+    sealed = [word for where in (*spread, "/proc", "/dev", "/") for word in ("--remount-ro", where)]
     return [*_isolation(policy), *words, *sealed], _texts(policy, home)
 
 
@@ -121,10 +124,46 @@ def _base(policy: Policy, home: Path) -> Iterator[_Mount]:
     yield _Mount(Path("/var/tmp"), ("--symlink", "/tmp", "/var/tmp"))  # noqa: S108
 
 
-def _tree(policy: Policy, tree: Path, place: Path) -> Iterator[_Mount]:
+def can_spread(tree: Path, seen: Visible) -> bool:
+    """Whether a tree that is only read can be shown entry by entry."""
+    return sum(1 for _ in _entries(tree, _above(seen))) <= _MOST_ENTRIES
+
+
+def _is_spread(policy: Policy, seen: Visible) -> bool:
+    """A tree that several programs read at once takes no folder on which one's dependencies could be mounted: its
+    entries are mounted in a folder in memory instead."""
+    return policy.tree == "read" and bool(seen.dependencies)
+
+
+def _above(seen: Visible) -> frozenset[str]:
+    """The folders of the tree in which dependencies lie, the tree itself (`.`) among them."""
+    return frozenset(str(folder) for name, _ in seen.dependencies for folder in Path(name).parents)
+
+
+def _entries(tree: Path, above: frozenset[str], folder: str = ".") -> Iterator[Path]:
+    """What is mounted as it stands, relative to the tree: all of a folder in which no dependencies lie."""
+    with os.scandir(tree / folder) as found:
+        for entry in found:
+            path = os.path.normpath(Path(folder, entry.name))
+            if path in above and entry.is_dir(follow_symlinks=False):
+                yield from _entries(tree, above, path)
+            else:
+                yield Path(path)
+
+
+def _tree(policy: Policy, seen: Visible, tree: Path, place: Path) -> Iterator[_Mount]:
+    in_memory = _Mount(place, ("--perms", "0755", "--size", str(policy.disk), "--tmpfs", str(place)))
     if policy.tree == "scratch":
-        yield _Mount(place, ("--perms", "0755", "--size", str(policy.disk), "--tmpfs", str(place)))
+        yield in_memory
         yield _bind("--ro-bind", tree, SOURCE)
+    elif _is_spread(policy, seen):
+        yield in_memory
+        for path in _entries(tree, _above(seen)):
+            real, where = tree / path, place / path
+            if real.is_symlink():
+                yield _Mount(where, ("--symlink", str(real.readlink()), str(where)))
+            else:
+                yield _bind("--ro-bind", real, where)
     else:
         yield _bind("--bind" if policy.tree == "write" else "--ro-bind", tree, place)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from gigctl.system.proc import Finished
+from gigctl.system.sandbox import Policy, run_sandboxed
 
 PURE = ("_pytest", "pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
 
@@ -61,6 +66,42 @@ def test_the_clients_pytest_tests_the_draft(inside, repository, project, mode) -
     assert done.ok
     assert not (project / ".venv").exists()
     assert [p.name for p in (repository / "src" / "app").iterdir()] == ["__init__.py"]
+
+
+def test_programs_that_read_one_tree_at_once_take_nothing_from_each_other(sandbox, tree, tmp_path) -> None:
+    """None finds the place where another's dependencies are mounted, and the tree is as it was."""
+    repository = tmp_path / "client"
+    for name in (".venv/tool", "node_modules/tool", "packages/a/node_modules/tool", "linked/x/node_modules/tool"):
+        (repository / name).mkdir(parents=True)
+    (tree / "packages" / "a" / "src").mkdir(parents=True)
+    (tree / "packages" / "a" / "src" / "a.js").write_text("")
+    (tree / "linked").symlink_to("packages")
+    before = sorted(path.relative_to(tree) for path in tree.rglob("*"))
+    look = "ls -d .venv/tool node_modules/tool packages/a/node_modules/tool packages/a/src/a.js && readlink linked"
+    writes = "touch x || touch packages/x || touch packages/a/x || touch packages/a/src/x"
+
+    async def many() -> list[Finished]:
+        def one(mode: Any, script: str) -> Any:
+            policy = Policy(tree=mode)
+            argv = ["sh", "-c", script]
+            return run_sandboxed(sandbox, argv, tree=tree, policy=policy, environ=os.environ, repository=repository)
+
+        reading = [one(mode, look) for _ in range(6) for mode in ("read", "scratch")]
+        return list(await asyncio.gather(*reading, one("read", writes)))
+
+    *looked, wrote = asyncio.run(many())
+    assert [done.stderr for done in looked if not done.ok] == []
+    assert all(done.text.endswith("packages\n") for done in looked)
+    assert wrote.stderr.count(b"Read-only file system") == 4
+    assert sorted(path.relative_to(tree) for path in tree.rglob("*")) == before
+
+
+def test_a_tree_with_very_many_entries_is_read_as_well(inside, tree, tmp_path) -> None:
+    (tmp_path / "client" / "node_modules").mkdir(parents=True)
+    for n in range(1_500):
+        (tree / f"f{n}").touch()
+    done = inside(["sh", "-c", "ls | wc -l"], repository=tmp_path / "client", tree="read")
+    assert done.text.strip() == "1501", done
 
 
 def test_an_activated_environment_is_found(inside, repository, project) -> None:

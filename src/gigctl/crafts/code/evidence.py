@@ -30,6 +30,8 @@ def _render(evidence: Evidence) -> str:
     if evidence.line is not None:
         place += f" line {evidence.line}"
     text = shorten(evidence.message)
+    if evidence.part and text.startswith(evidence.part):  # it tells its place itself
+        return text
     return f"{place.strip()}: {text}" if place.strip() else text
 
 
