@@ -13,11 +13,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from gigctl.render.display import display, display_line, escape_hidden
 from gigctl.render.tables import Column, render_lines, render_table
 from gigctl.render.terminal import Terminal, ask, terminal_of
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 __all__ = ["Output"]
 
@@ -45,6 +48,8 @@ class Output:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     unfinished: bool = False
+    live: Live | None = None
+    """The line that is being repainted, put away while anything else is written to the terminal."""
 
     # --- facts ---
 
@@ -167,7 +172,8 @@ class Output:
 
     def write(self, text: str) -> None:
         """The one door to stdout."""
-        self.stdout.write(_encodable(text, self.stdout))
+        with self._aside(self.stdout):
+            self.stdout.write(_encodable(text, self.stdout))
 
     # --- beside the result ---
 
@@ -229,8 +235,20 @@ class Output:
         """After what was answered so far, where both go to one file or pipe."""
         if self.stdout is not None:
             self.stdout.flush()
-        self.stderr.write(_encodable(f"{text}\n", self.stderr))
-        self.stderr.flush()
+        with self._aside(self.stderr):
+            self.stderr.write(_encodable(f"{text}\n", self.stderr))
+            self.stderr.flush()
+
+    @contextlib.contextmanager
+    def _aside(self, stream: TextIO) -> Iterator[None]:
+        if self.live is None or not terminal_of(stream, self.environment).is_tty:
+            yield
+            return
+        self.live.stop()
+        try:
+            yield
+        finally:
+            self.live.start()
 
 
 def _json_text(value: Any) -> str:

@@ -13,6 +13,8 @@ from gigctl.render.display import cell_width, fit
 from gigctl.render.figures import json_usd, render_seconds, render_size, render_usd
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from gigctl.render.output import Output
 
 __all__ = ["ByteProgress", "Progress", "State", "progress_text"]
@@ -77,22 +79,20 @@ class Progress:
         self._out, self._clock, self._json = out, clock, form == "json"
         self._started = self._said = clock()
         self._state = State(total)
-        self._live: Any = None
+        self._live: Live | None = None
         self._silent = (out.no_progress or out.quiet) and not self._json
         self._pause = _JSON_PAUSE if self._json else _FIRST_PAUSE
 
     def __enter__(self) -> Self:
         paints = self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb"
         if paints and not self._silent and not self._json:
-            self._live = _live_line(self._out, self._line)
-            self._live.start()
+            self._live = _start_live(self._out, self._line)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        _stop_live(self._out)
         if not self._silent:
             self._say(ended=True)
 
@@ -129,14 +129,14 @@ def _bar(state: State, width: int) -> str:
     return "━" * full + "╌" * (width - full)
 
 
-def _live_line(out: Output, line: Callable[[], str]) -> Any:
+def _start_live(out: Output, line: Callable[[], str]) -> Live:
     """rich's live display, which repaints in a thread of its own and puts the cursor back whatever happens."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     console = Console(file=out.stderr, no_color=not out.error_terminal.color, markup=False, highlight=False)
-    return Live(
+    out.live = Live(
         console=console,
         refresh_per_second=8,
         transient=True,
@@ -144,6 +144,14 @@ def _live_line(out: Output, line: Callable[[], str]) -> Any:
         redirect_stderr=False,
         get_renderable=lambda: Text(line(), no_wrap=True, overflow="ellipsis"),
     )
+    out.live.start()
+    return out.live
+
+
+def _stop_live(out: Output) -> None:
+    if out.live is not None:
+        out.live.stop()
+        out.live = None
 
 
 class ByteProgress:
@@ -153,20 +161,18 @@ class ByteProgress:
         self._out = out
         self._line = ""
         self._said = ""
-        self._live: Any = None
+        self._live: Live | None = None
         self._silent = out.no_progress or out.quiet
 
     def __enter__(self) -> Self:
         if not self._silent and self._out.error_terminal.is_tty and self._out.environment.get("TERM") != "dumb":
-            self._live = _live_line(self._out, lambda: self._line)
-            self._live.start()
+            self._live = _start_live(self._out, lambda: self._line)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        _stop_live(self._out)
 
     def show(self, what: str, done: int, total: int) -> None:
         """`what` is done, and how many bytes of how many."""

@@ -76,3 +76,23 @@ def test_on_a_terminal(term: str, live: bool) -> None:
     assert ("━" in text or "╌" in text) is live
     assert "0 bytes of 100 MB" in text
     assert ("downloading  25 MB of 100 MB\r\n" in text) is not live
+
+
+@pytest.mark.parametrize("to", ["stdout", "stderr"])
+def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(to: str) -> None:
+    main, side = pty.openpty()
+    with os.fdopen(side, "w", encoding="utf-8") as terminal:
+        out = Output(stdout=terminal, stderr=terminal, environment={"TERM": "xterm-256color"})
+        with ByteProgress(out) as progress:
+            progress.show("downloading", 1, 2)
+            if to == "stdout":
+                out.write("a note\n")
+            else:
+                out.say("a note")
+        terminal.flush()
+        text = os.read(main, 65536).decode()
+    os.close(main)
+    before, _, after = text.partition("a note\r\n")
+    assert before.endswith("\x1b[2K")  # the painted line was wiped, and the cursor is at its beginning
+    assert "━" in before
+    assert "━" in after  # and is painted again beneath
