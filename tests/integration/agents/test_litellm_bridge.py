@@ -129,6 +129,35 @@ def test_a_redirect_is_not_followed(server: LLMServer, model: str) -> None:
         assert (server.count, trap.connections) == (1, 0)
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_no_call_is_told_to_litellms_callbacks(
+    server: LLMServer, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program in the same environment, or a file that litellm reads, may have set one."""
+    import litellm
+
+    told: list[object] = []
+
+    async def tell(*said: object) -> None:
+        told.append(said)
+
+    async def ask_and_wait() -> None:
+        async with LiteLLMAgent(entry_for(server), environ={"K": KEY}) as agent:
+            if answers:
+                await agent.draft(REQUEST)
+            else:
+                with pytest.raises(AgentError):
+                    await agent.draft(REQUEST)
+            await asyncio.sleep(0.5)  # litellm's own worker tells what it has to tell
+
+    for name in ("success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback"):
+        monkeypatch.setattr(litellm, name, [tell])
+    if not answers:
+        server.queue(status(400))
+    asyncio.run(ask_and_wait())
+    assert told == []
+
+
 def test_never_answers(server: LLMServer) -> None:
     server.queue(Reply(hang=True))
     error = ask(entry_for(server, timeout=0.5))
