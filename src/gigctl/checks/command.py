@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
-from gigctl.checks.command_log import count_tests, find_runner, ran_nothing, shorten
+from gigctl.checks.command_log import (
+    count_kept,
+    find_runner,
+    ran_nothing,
+    shorten,
+    starts_runners,
+)
 from gigctl.checks.options import check_keys, seconds_of
 from gigctl.checks.running import (
     NO_ROOM,
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from gigctl.system.proc import Finished
 
 NAME = "command"
-VERSION = 2
+VERSION = 3
 HELP = "a command ends with exit code 0 on a copy of the tree, in the sandbox, without network"
 NEEDS_TREE = True
 
@@ -96,20 +102,21 @@ def argv_of(options: Mapping[str, Any]) -> list[str]:
 
 
 async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext, seconds: float) -> str:
-    """Why a runner that passed proves less than it did at the base; empty where it does not."""
+    """Why a command that passed proves less than it did at the base; empty where it does not."""
     runner = find_runner(argv)
-    now = count_tests(runner, _log(done)) if runner else None
-    if runner is None or now is None:
+    if runner is None and not starts_runners(argv):
         return ""
 
     async def count(at_base: CheckContext) -> int | None:
         ran, _ = await run_on_tree(argv, at_base, seconds)
-        return count_tests(runner, _log(ran))
+        return count_kept(runner, _log(ran))
 
+    now = count_kept(runner, _log(done)) or 0
     before = await compute_at_base(argv, find_visible(argv, context), context, count)
     if before is None or now >= before:
         return ""
-    return f"{shlex.join(argv)}: {runner} ran {now} tests, and {before} at the base: tests that ran must not be lost"
+    who = runner or "its runner"
+    return f"{shlex.join(argv)}: {who} ran {now} tests, and {before} at the base: tests that ran must not be lost"
 
 
 def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["count_tests", "find_runner", "ran_nothing", "shorten"]
+__all__ = ["count_kept", "count_tests", "find_runner", "ran_nothing", "shorten", "starts_runners"]
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -70,6 +70,7 @@ def _last_bytes(text: str, size: int) -> str:
 
 
 # --- test runners ---
+# The logs are whatever a draft printed: each pattern takes a time that its length bounds, and no number is endless.
 
 
 def find_runner(argv: Sequence[str]) -> str | None:
@@ -80,7 +81,7 @@ def find_runner(argv: Sequence[str]) -> str | None:
     for word, before in zip(words, ["", *words], strict=False):
         if word in ("pytest", "py.test") or (word == "unittest" and before == "-m"):
             return "unittest" if word == "unittest" else "pytest"
-        if word in ("jest", "vitest"):
+        if word in ("jest", "vitest", "mocha"):
             return word
     return None
 
@@ -100,42 +101,79 @@ def ran_nothing(runner: str, code: int, log: str) -> str | None:
 
 def count_tests(runner: str, log: str) -> int | None:
     """How many tests a runner says that it ran, skipped ones not among them; None where it does not say."""
-    return _COUNTERS[runner](log)
+    found = [count for count_all in _COUNTERS[runner] for count in count_all(log)[-1:]]
+    return found[0] if found else None
 
 
-def _count_pytest(log: str) -> int | None:
-    said = re.findall(r"^=*\s*((?:\d+ \w+(?:, )?)+) in [\d.:]+", log, re.MULTILINE)
+def count_kept(runner: str | None, log: str) -> int | None:
+    """As `count_tests`, or of all the runners that another program started (None): those that a change must not lose.
+
+    Node counts a file that ended without any test (`process.exit(0)`) as one that passed: it is none of them.
+    """
+    counters = _COUNTERS[runner][:1] if runner else _ALL
+    found = [count for count_all in counters for count in count_all(log)]
+    if not found:
+        return None
+    files = len(_NODE_FILE.findall(log)) if _node in counters else 0
+    return (found[-1] if runner else sum(found)) - files
+
+
+def starts_runners(argv: Sequence[str]) -> bool:
+    """Whether a command is one that mostly starts others: `make test`, `npm test`, a script of the tree."""
+    return "/" in argv[0] or argv[0] in _STARTERS
+
+
+def _pytest(log: str) -> list[int]:
+    said = re.findall(r"^=* *(\d{1,9} [a-z]+(?:, \d{1,9} [a-z]+)*) in \d", log, re.MULTILINE)
     if said:
-        return sum(int(n) for n in re.findall(r"(\d+) (?:passed|failed|xfailed|xpassed|errors?)", said[-1]))
+        ran = r"(\d{1,9}) (?:passed|failed|xfailed|xpassed|errors?)"
+        return [sum(int(n) for n in re.findall(ran, line)) for line in said]
     if re.search(r"\bno tests (?:ran|collected)\b", log):
-        return 0
-    dots = re.findall(r"^([.FExXs]+)\s+\[\s*\d+%\]", log, re.MULTILINE)  # all that -qq leaves
-    return sum(len(row.replace("s", "")) for row in dots) if dots else None
+        return [0]
+    dots = re.findall(r"^([.FExXs]+) +\[ *\d+%\]", log, re.MULTILINE)  # all that -qq leaves
+    return [sum(len(row.replace("s", "")) for row in dots)] if dots else []
 
 
-def _count_unittest(log: str) -> int | None:
-    said = re.findall(r"^Ran (\d+) tests? in ", log, re.MULTILINE)
-    skipped = re.findall(r"^(?:OK|NO TESTS RAN|FAILED).*\bskipped=(\d+)", log, re.MULTILINE)
-    return int(said[-1]) - int(skipped[-1] if skipped else 0) if said else None
+def _unittest(log: str) -> list[int]:
+    _, *runs = re.split(r"^(?=Ran \d{1,9} tests? in )", log, flags=re.MULTILINE)
+    skipped = (re.search(r"^(?:OK|NO TESTS RAN|FAILED).*\bskipped=(\d{1,9})", run, re.MULTILINE) for run in runs)
+    return [int(run.split()[1]) - int(skip[1] if skip else 0) for run, skip in zip(runs, skipped, strict=True)]
 
 
-def _count_node(log: str) -> int | None:
-    said = {word: re.findall(rf"^(?:#|ℹ) {word} (\d+)", log, re.MULTILINE) for word in ("pass", "fail")}
-    return int(said["pass"][-1]) + int(said["fail"][-1]) if all(said.values()) else None
+def _node(log: str) -> list[int]:
+    said = (re.findall(form, log, re.MULTILINE) for form in (r"^[#ℹ] pass (\d{1,9})", r"^[#ℹ] fail (\d{1,9})"))
+    return [int(passed) + int(failed) for passed, failed in zip(*said, strict=False)]
 
 
-def _count_javascript(log: str) -> int | None:
-    if re.search(r"No test(?:s| files) found", log):
-        return 0
+def _jest_or_vitest(log: str) -> list[int]:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", log)
-    said = re.findall(r"^\s*Tests:?\s+.*$", plain, re.MULTILINE)
-    return sum(map(int, re.findall(r"(\d+) (?:passed|failed)", said[-1]))) if said else None
+    said = re.findall(r"^ *Tests:? +(\S.*)$", plain, re.MULTILINE)
+    counts = [sum(map(int, re.findall(r"(\d{1,9}) (?:passed|failed)", line))) for line in said]
+    return counts or ([0] if re.search(r"No test(?:s| files) found", log) else [])
 
 
-_COUNTERS: dict[str, Callable[[str], int | None]] = {
-    "pytest": _count_pytest,
-    "unittest": _count_unittest,
-    "node": _count_node,
-    "jest": _count_javascript,
-    "vitest": _count_javascript,
+def _mocha(log: str) -> list[int]:
+    """In the words of its reporters for people, and as JSON."""
+    for passed, failed in (
+        (r"^ *(\d{1,9}) passing\b", r"^ *(\d{1,9}) failing\b"),
+        (r'"passes": (\d{1,9})', r'"failures": (\d{1,9})'),
+    ):
+        if said := re.findall(passed, log, re.MULTILINE):
+            return [sum(map(int, [*said, *re.findall(failed, log, re.MULTILINE)]))]
+    return []
+
+
+_NODE_FILE = re.compile(r"^(?:ok \d{1,9} - |✔ )\S{1,4096}\.[cm]?[jt]sx?(?: \(|$)", re.MULTILINE)
+_ALL = (_pytest, _unittest, _node, _jest_or_vitest, _mocha)
+_COUNTERS: dict[str, tuple[Callable[[str], list[int]], ...]] = {
+    "pytest": (_pytest,),
+    "unittest": (_unittest,),
+    "node": (_node,),
+    "jest": (_jest_or_vitest,),
+    "vitest": (_jest_or_vitest,),
+    "mocha": (_mocha, _node),  # its reporter of TAP has node's words
 }
+_STARTERS = frozenset({
+    "npm", "pnpm", "yarn", "bun", "make", "gmake", "just", "task", "tox", "nox", "hatch", "poetry", "pdm", "uv",
+    "pipenv", "sh", "bash", "env", "timeout",
+})  # fmt: skip

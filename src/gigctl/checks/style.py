@@ -219,7 +219,7 @@ def _otherwise(file: ChangedFile, wanted: bytes, argv: Sequence[str], context: C
         if hunk.old_end - hunk.old_start < 2
         else f"lines {hunk.old_start} to {hunk.old_end - 1}"
     )
-    more = f" (and {len(rest)} more places)" if rest else ""
+    more = f" (and {len(rest)} more place{'s' if len(rest) > 1 else ''})" if rest else ""
     shown = excerpt("⏎".join(new), 300) if any(line.strip() for line in new) else _blank(len(new))
     return Evidence(f"{file.path}, {place}{more}: {_name(argv)} writes {shown}", file.path, hunk.old_start)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigctl.checks.command_log import LONGEST, find_runner, ran_nothing, shorten
+from gigctl.checks.command_log import LONGEST, count_kept, find_runner, ran_nothing, shorten, starts_runners
 
 UNITTEST = """F.
 ======================================================================
@@ -54,6 +56,7 @@ def test_any_log_fits(text: str, line: str, times: int) -> None:
         (["node", "--test"], "node"),
         (["npx", "jest"], "jest"),
         (["node_modules/.bin/vitest", "run"], "vitest"),
+        (["node_modules/.bin/mocha", "--exit"], "mocha"),
         (["make", "test"], None),
         (["node", "index.js"], None),
         (["unittest"], None),
@@ -77,6 +80,9 @@ def test_runners(argv: list[str], runner: str | None) -> None:
         ("node", 0, "# tests 0\n# pass 0\n# fail 0\n"),
         ("jest", 0, "No tests found, exiting with code 0"),
         ("vitest", 0, "No test files found, exiting with code 0"),
+        ("vitest", 1, "      Tests  no tests\n"),
+        ("mocha", 0, "\n  0 passing (2ms)\n"),
+        ("mocha", 0, ""),
     ],
 )
 def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
@@ -96,7 +102,68 @@ def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
         ("node", 0, "ℹ tests 1\nℹ pass 1\nℹ fail 0\n"),
         ("jest", 0, "Tests:       1 failed, 2 passed, 3 total"),
         ("vitest", 0, "      Tests  2 passed (2)"),
+        ("mocha", 0, "\n  1 passing (3ms)\n  1 pending\n"),
+        ("mocha", 1, "\n  0 passing (3ms)\n  1 failing\n"),
+        ("mocha", 0, "# tests 1\n# pass 1\n# fail 0\n"),
+        ("mocha", 0, '    "passes": 1,\n    "pending": 1,\n    "failures": 0,\n'),
     ],
 )
 def test_tests_that_ran_are_seen(runner: str, code: int, log: str) -> None:
     assert ran_nothing(runner, code, log) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "count"),
+    [
+        ("", None),
+        ("all is well", None),
+        ("== 3 passed in 0.02s ==\n== 1 failed, 2 passed, 9 skipped in 1.2s ==", 6),
+        ("Ran 3 tests in 0.1s\n\nOK (skipped=1)\nRan 2 tests in 0.1s\n\nFAILED (failures=1, skipped=1)\n", 3),
+        ("Ran 2 tests in 0.1s\n\nOK\nTests: 3 passed, 3 total\n# pass 4\n# fail 1\n  2 passing (1ms)\n", 12),
+    ],
+)
+def test_tests_of_runners_that_another_program_started(log: str, count: int | None) -> None:
+    assert count_kept(None, log) == count
+
+
+def test_who_starts_runners() -> None:
+    assert starts_runners(["make", "test"])
+    assert starts_runners(["./run_tests"])
+    assert not starts_runners(["true"])
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "1 111 " * 200_000,
+        "\n" * 1_000_000,
+        " " * 1_000_000,
+        "=" * 1_000_000,
+        "1 passed, " * 100_000,
+        f"Ran {'9' * 10_000} tests in 1s",
+        f"{'9' * 10_000} passed in 1s",
+        "Tests: " + "1 " * 300_000,
+        "." * 1_000_000,
+        "\x1b[" + "1;" * 500_000,
+        '"passes": ' * 100_000,
+        "Ran 1 tests in " * 100_000,
+        "Ran 1 tests in 1\n" * 20_000,
+        "a:1" * 300_000,
+        "Error" * 200_000,
+    ],
+    ids=lambda log: log[:12].strip() or "blank",
+)
+def test_no_log_takes_long(log: str) -> None:
+    begun = time.process_time()
+    count_kept(None, log)
+    ran_nothing("node", 0, log)
+    shorten(log)
+    assert time.process_time() - begun < 2
+
+
+def test_a_file_of_node_that_ran_no_test_is_none_that_is_kept() -> None:
+    ended = "# Subtest: /tree/a.test.js\nok 1 - /tree/a.test.js\n  ---\n1..1\n# pass 1\n# fail 0\n"
+    assert ran_nothing("node", 0, ended) is None  # a plain script may be somebody's test
+    assert count_kept("node", ended) == count_kept(None, ended) == 0
+    assert count_kept("node", ended.replace("/tree/a.test.js", "adds")) == 1
+    assert count_kept("node", "✔ /tree/a.test.js (3ms)\nℹ pass 1\nℹ fail 0\n") == 0
