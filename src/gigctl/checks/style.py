@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
-from gigctl.checks.changed import ChangedFile, find_hunks, list_changed
+from gigctl.checks.changed import ChangedFile, Hunk, find_hunks, list_changed
 from gigctl.checks.command_log import shorten
 from gigctl.checks.options import check_keys, seconds_of
 from gigctl.checks.prose import excerpt
@@ -23,8 +25,21 @@ from gigctl.checks.style_tools import TOOLS, Finding, StyleTool
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 from gigctl.system.git.store import Store
 
+__all__ = [
+    "HELP",
+    "NAME",
+    "NEEDS_TREE",
+    "VERSION",
+    "ToolFailed",
+    "format_content",
+    "is_formatter",
+    "option",
+    "run",
+    "validate",
+]
+
 NAME = "style"
-VERSION = 1
+VERSION = 2
 HELP = "the client's formatter, linter or type checker has nothing against the changed lines (style=ruff)"
 NEEDS_TREE = True
 
@@ -38,7 +53,7 @@ _KEYS = {
 }
 
 
-class _Failed(Exception):
+class ToolFailed(Exception):
     """A tool that did not do its work; the verdict is the first argument, the reason the second."""
 
 
@@ -75,7 +90,7 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     work = {"format": _format, "lint": _lint, "types": _types}[tool.kind]
     try:
         found = await work(tool, argv, files, context, seconds_of(options.get("timeout", SECONDS)))
-    except _Failed as failed:
+    except ToolFailed as failed:
         return verdict(NAME, *failed.args)
     evidence = found[:MOST_EVIDENCE]
     if len(found) > MOST_EVIDENCE:
@@ -86,7 +101,7 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 async def _said(
     tool: StyleTool, argv: Sequence[str], context: CheckContext, seconds: float, stdin: bytes = b""
 ) -> tuple[bytes, Path]:
-    """What the tool wrote, and the folder that it saw itself in. Raises _Failed."""
+    """What the tool wrote, and the folder that it saw itself in. Raises ToolFailed."""
     from gigctl.errors import PolicyError
     from gigctl.system.proc import ProgramError
 
@@ -94,13 +109,13 @@ async def _said(
         done, folder = await run_on_tree(argv, context, seconds, reads=True, stdin=stdin)
     except (ProgramError, PolicyError) as error:
         missing = isinstance(error, ProgramError) and is_of_machine(argv[0])
-        raise _Failed("skip" if missing else "error", f"{argv[0]}: {error.message}") from error
+        raise ToolFailed("skip" if missing else "error", f"{argv[0]}: {error.message}") from error
     told = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
     if told.endswith(tuple(f": No module named {word}" for word in argv)):
-        raise _Failed("skip", f"{shlex.join(argv[:3])} is not installed here")
+        raise ToolFailed("skip", f"{shlex.join(argv[:3])} is not installed here")
     if done.timed_out or done.truncated or done.stopped or done.code not in tool.clean:
         why = done.stopped or f"did not end within {seconds:g} s" if done.timed_out else f"ended with {done.code}"
-        raise _Failed("error", f"{shlex.join(argv[:3])} {why}: {shorten(told, str(folder))}")
+        raise ToolFailed("error", f"{shlex.join(argv[:3])} {why}: {shorten(told, str(folder))}")
     return done.stdout, folder
 
 
@@ -128,7 +143,7 @@ async def _types(
     async def ask(at_base: CheckContext) -> list[list[str]] | None:
         try:
             return [[*_kind(one)] for one in await _findings(tool, words, at_base, seconds)]
-        except _Failed:
+        except ToolFailed:
             return None
 
     before = Counter(
@@ -153,7 +168,7 @@ async def _findings(tool: StyleTool, argv: Sequence[str], context: CheckContext,
     try:
         found = list(tool.read(said.decode("utf-8", "replace")))
     except (ValueError, RecursionError) as error:
-        raise _Failed("error", f"{shlex.join(argv[:3])} did not answer as expected: {error}") from error
+        raise ToolFailed("error", f"{shlex.join(argv[:3])} did not answer as expected: {error}") from error
     return [_placed(one, folder) for one in found]
 
 
@@ -176,16 +191,36 @@ async def _format(
 ) -> list[Evidence]:
     found = []
     for file in files:
-        wanted = await formatted(tool, argv, file, context, seconds)
+        wanted = await _formatted(tool, argv, file, context, seconds)
         if wanted != file.new:
             found.append(_otherwise(file, wanted, argv, context))
     return found
 
 
-async def formatted(
+def is_formatter(options: Mapping[str, Any]) -> bool:
+    return TOOLS[options["tool"]].kind == "format"
+
+
+async def format_content(content: Content, options: Mapping[str, Any], context: CheckContext) -> Content:
+    """The content as its formatter writes the lines that it touched; `context` has a tree. Raises ToolFailed."""
+    tool = TOOLS[options["tool"]]
+    argv = [*options.get("run", tool.argv)]
+    if (impossible := why_no_sandbox(context, NAME, argv[0])) is not None:
+        raise ToolFailed(impossible.outcome, *impossible.evidence)
+    seconds = seconds_of(options.get("timeout", SECONDS))
+    made = {
+        file.path: await _formatted(tool, argv, file, context, seconds)
+        for file in list_changed(content, context)
+        if file.path.endswith(tool.endings)
+    }
+    changes = (replace(change, data=made.get(change.path, change.data)) for change in content.changes)
+    return Content(tuple(changes), content.base)
+
+
+async def _formatted(
     tool: StyleTool, argv: Sequence[str], file: ChangedFile, context: CheckContext, seconds: float
 ) -> bytes:
-    """The file with what the formatter makes of the lines that the change touched. Raises _Failed."""
+    """The file with what the formatter makes of the lines that the change touched. Raises ToolFailed."""
     words = [*argv, *(word.replace("{path}", file.path) for word in tool.more)]
     said, _ = await _said(tool, words, context, seconds, file.new)
     if said == file.new or not said:  # nothing: a file that its settings leave out
@@ -198,17 +233,23 @@ def _merged(file: ChangedFile, wanted: bytes, context: CheckContext) -> bytes:
     hunks = find_hunks(_store(context), file.new, wanted)
     old, new = file.new.split(b"\n"), wanted.split(b"\n")
     made: list[bytes] = []
-    at = 1
+    rest = old
     for hunk in hunks:
-        lines = range(hunk.old_start, max(hunk.old_end, hunk.old_start + 1))
-        # What is put between two lines is the change's where it wrote one of them.
-        touched = any(
-            file.is_own(line) for line in (*lines, *([hunk.old_start - 1] if hunk.old_start == hunk.old_end else []))
-        )
-        made += old[at - 1 : hunk.old_start - 1]
-        made += new[hunk.start - 1 : hunk.end - 1] if touched else old[hunk.old_start - 1 : hunk.old_end - 1]
-        at = hunk.old_end
-    return b"\n".join([*made, *old[at - 1 :]])
+        made += rest[: len(rest) - len(old) + hunk.old_start - 1]
+        rest = old[hunk.old_end - 1 :]
+        if _touches(file, hunk):
+            made += new[hunk.start - 1 : hunk.end - 1]
+            if rest in ([], [b""]):  # a final newline or none is its last line's
+                rest = new[hunk.end - 1 :]
+        else:
+            made += old[hunk.old_start - 1 : hunk.old_end - 1]
+    return b"\n".join([*made, *rest])
+
+
+def _touches(file: ChangedFile, hunk: Hunk) -> bool:
+    """Whether the change wrote one of the lines; of what is put between two lines, one of those."""
+    first = hunk.old_start - (hunk.old_start == hunk.old_end)
+    return any(file.is_own(line) for line in range(first, max(hunk.old_end, hunk.old_start + 1)))
 
 
 def _otherwise(file: ChangedFile, wanted: bytes, argv: Sequence[str], context: CheckContext) -> Evidence:
@@ -221,6 +262,7 @@ def _otherwise(file: ChangedFile, wanted: bytes, argv: Sequence[str], context: C
     )
     more = f" (and {len(rest)} more place{'s' if len(rest) > 1 else ''})" if rest else ""
     shown = excerpt("⏎".join(new), 300) if any(line.strip() for line in new) else _blank(len(new))
+    shown += " and a final newline" if wanted.endswith(b"\n") > file.new.endswith(b"\n") else ""
     return Evidence(f"{file.path}, {place}{more}: {_name(argv)} writes {shown}", file.path, hunk.old_start)
 
 

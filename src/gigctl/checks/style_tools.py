@@ -28,7 +28,8 @@ class Finding(Struct, frozen=True):
 
 class StyleTool(Struct, frozen=True):
     """`argv` is the default; `more` goes behind it. A formatter (`kind` is `format`) gets a file on standard input, and
-    `more` has its name as `{path}`; a linter gets the changed files' names; a type checker finds its files itself."""
+    `more` has its name as `./{path}`, which no name makes an option; a linter gets the changed files' names; a type
+    checker finds its files itself."""
 
     kind: Literal["format", "lint", "types"]
     argv: tuple[str, ...]
@@ -137,11 +138,12 @@ TOOLS: dict[str, StyleTool] = {
     "tsc": StyleTool(
         "types", (f"{_BIN}/tsc", "--noEmit"), ("--pretty", "false"), _TYPESCRIPT, _read_tsc, clean=(0, 1, 2),
     ),
-    "black": StyleTool("format", ("python3", "-m", "black"), ("--quiet", "--stdin-filename", "{path}", "-"), _PYTHON),
-    "isort": StyleTool("format", ("python3", "-m", "isort"), ("--quiet", "--filename", "{path}", "-"), _PYTHON),
+    "black": StyleTool("format", ("python3", "-m", "black"), ("--quiet", "--stdin-filename", "./{path}", "-"), _PYTHON),
+    "isort": StyleTool("format", ("python3", "-m", "isort"), ("--quiet", "--filename", "./{path}", "-"), _PYTHON),
     "ruff-format": StyleTool(
-        "format", ("python3", "-m", "ruff", "format"), ("--no-cache", "--quiet", "--stdin-filename", "{path}", "-"),
+        "format", ("python3", "-m", "ruff", "format"),
+        ("--no-cache", "--force-exclude", "--quiet", "--stdin-filename", "./{path}", "-"),
         _PYTHON,
     ),
-    "prettier": StyleTool("format", (f"{_BIN}/prettier",), ("--no-color", "--stdin-filepath", "{path}"), _WEB),
+    "prettier": StyleTool("format", (f"{_BIN}/prettier",), ("--no-color", "--stdin-filepath", "./{path}"), _WEB),
 }  # fmt: skip

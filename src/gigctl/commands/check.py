@@ -16,7 +16,11 @@ from gigctl.render.output import Output
 from gigctl.render.tasks import json_check, render_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gigctl.flow.desk import Desk
     from gigctl.flow.treecheck import TreeReport
+    from gigctl.records import RevisionRecord
 
 app = verb()
 
@@ -78,6 +82,7 @@ def _check_tasks(out: Output, words: list[str], *, unsafe_no_sandbox: bool) -> i
 
     with open_desk() as desk:
         found = check_now(desk, references(words), unsafe_no_sandbox=unsafe_no_sandbox)
+        offered = _formats(desk, found)
     items = [{"ref": r.ref} | json_check(v) for r in found for v in r.verdicts]
     lines = [
         line
@@ -85,7 +90,18 @@ def _check_tasks(out: Output, words: list[str], *, unsafe_no_sandbox: bool) -> i
         for line in (display_line(r.ref), *(f"  {text}" for text in render_checks(r.verdicts, out.terminal)))
     ]
     out.changed("check", items, "\n".join(lines), [r.ref for r in found if any(v.gates for v in r.verdicts)])
+    if offered:
+        out.next(f"gigctl edit {offered} --formatted")
     return 1 if any(verdict.gates for r in found for verdict in r.verdicts) else 0
+
+
+def _formats(desk: Desk, found: Sequence[RevisionRecord]) -> str:
+    """The first revision that its formatter would write otherwise; empty where there is none."""
+    if not any(verdict.outcome == "fail" for revision in found for verdict in revision.verdicts):
+        return ""
+    from gigctl.flow.formatting import is_offered
+
+    return next((revision.ref for revision in found if is_offered(desk, revision)), "")
 
 
 # --- a work tree ---

@@ -31,7 +31,7 @@ SHOWN = 5
     app,
     "edit",
     example="gigctl edit acme-3.12\ngigctl edit acme-3.12 --from better.md\n"
-    "sed s/colour/color/ a.md | gigctl edit acme-3.12 --from -",
+    "sed s/colour/color/ a.md | gigctl edit acme-3.12 --from -\ngigctl edit acme-4.1 --formatted",
 )
 def edit(
     refs: References,
@@ -39,6 +39,9 @@ def edit(
     source: Annotated[
         str | None, typer.Option("--from", metavar="PATH|-", help="A file (of a tree: a folder), or stdin.")
     ] = None,
+    formatted: Annotated[
+        bool, typer.Option("--formatted", help="Of code: what the client's own formatter makes of the touched lines.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Make a revision of your own, in $VISUAL or $EDITOR or from elsewhere; its checks are run.
@@ -47,6 +50,11 @@ def edit(
     did not pass, and the notes.
     """
     words = references(refs) if source != "-" else refs
+    if formatted and source is not None:
+        raise UsageError("--formatted formats the draft that is there: leave out --from")
+    if formatted:
+        _format_each(out, words)
+        return
     if source is not None and len(words) > 1:
         raise UsageError("--from gives one revision: name one task")
     if source is None and not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
@@ -58,10 +66,48 @@ def edit(
         else:
             path = None if source == "-" else Path(source)
             made = [edit_from(desk, words[0], path, sys.stdin.buffer, agree=partial(_agree, out, yes), warn=out.warn)]
+        offered = _formats(desk, made)
+    _tell(out, made, offered)
+
+
+def _tell(out: Output, made: Sequence[RevisionRecord], formatted: str) -> None:
+    """What was recorded, and what comes next: `formatted` is a reference whose formatter would write otherwise."""
     lines = [line for r in made for line in (f"{r.ref}  by you", *render_checks(r.verdicts, out.terminal))]
     out.changed("revision", [json_revision(r) for r in made], "\n".join(lines), [r.ref for r in made])
     gated = next((r.ref for r in made if any(verdict.gates for verdict in r.verdicts)), None)
-    out.next(f"gigctl show {gated}" if gated else f"gigctl sign {made[0].ref.partition('@')[0]}")
+    if formatted:
+        out.next(f"gigctl edit {formatted} --formatted")
+    elif made:
+        out.next(f"gigctl show {gated}" if gated else f"gigctl sign {_task(made[0].ref)}")
+
+
+def _task(revision: str) -> str:
+    return revision.partition("@")[0]
+
+
+def _formats(desk: Desk, made: Sequence[RevisionRecord]) -> str:
+    """The first task whose formatter would write its current revision otherwise; empty where there is none."""
+    if not any(verdict.outcome == "fail" for revision in made for verdict in revision.verdicts):
+        return ""
+    from gigctl.flow.formatting import is_offered
+
+    return next((_task(revision.ref) for revision in made if is_offered(desk, revision)), "")
+
+
+def _format_each(out: Output, words: Sequence[str]) -> None:
+    from gigctl.flow.formatting import format_task
+
+    made: list[RevisionRecord] = []
+    with open_desk() as desk:
+        for word in words:
+            done = format_task(desk, word, os.environ)
+            for reason in done.missing:
+                out.warn(f"{done.task.ref} was not formatted by {display_line(reason)}")
+            if done.revision is None:
+                out.say(f"nothing to change in {done.task.ref}: {display_line(', '.join(done.by))}")
+            else:
+                made.append(done.revision)
+    _tell(out, made, "")
 
 
 def _edit_each(desk: Desk, out: Output, words: Sequence[str], beside: Beside | None) -> list[RevisionRecord]:

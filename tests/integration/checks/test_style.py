@@ -84,6 +84,15 @@ def test_a_formatters_on_touched_lines_alone(tmp_path: Path) -> None:
     assert case.check("ruff-format", FORMAT, {"a.py": OLD + long}).outcome == "fail"
 
 
+def test_a_final_newline_is_its_last_lines(tmp_path: Path) -> None:
+    case = Case(tmp_path, {"a.py": OLD.rstrip("\n"), "ruff.toml": "exclude = ['made']\n"})
+    found = case.check("ruff-format", FORMAT, {"b.py": "x = 1"})
+    assert (found.outcome, said(found)) == ("fail", "b.py, line 1: ruff writes x = 1 and a final newline")
+    assert case.check("ruff-format", FORMAT, {"a.py": f"import sys\n{OLD}".rstrip("\n")}).outcome == "pass"
+    assert case.check("ruff-format", FORMAT, {"made/b.py": "x  =  1"}).outcome == "pass"  # what its settings leave out
+    assert case.check("ruff-format", FORMAT, {"--config=x.py": "x  =  1\n"}).outcome == "fail"
+
+
 def test_a_file_that_does_not_parse_is_the_tools_error(tmp_path: Path) -> None:
     case = Case(tmp_path, {"a.py": OLD, "ruff.toml": ""})
     found = case.check("ruff-format", FORMAT, {"a.py": "def"})
