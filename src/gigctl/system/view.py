@@ -27,7 +27,8 @@ _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"
         "timezone")  # fmt: skip
 _ETC_NETWORK = ("ca-certificates", "crypto-policies", "hosts", "pki", "resolv.conf", "ssl")
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
-_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+_HOSTNAME = "sandbox"
+_HOSTS = f"127.0.0.1 localhost {_HOSTNAME}\n::1 localhost\n"
 
 
 class Policy(Struct, frozen=True):
@@ -104,7 +105,7 @@ def _isolation(policy: Policy) -> list[str]:
     # Root is mapped to an ordinary user: tests of permissions mean something, and no file of root's can be chowned.
     identity = str(os.getuid() or 1000), str(os.getgid() or 1000)
     words = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"]
-    words += ["--uid", identity[0], "--gid", identity[1], "--hostname", "sandbox"]
+    words += ["--uid", identity[0], "--gid", identity[1], "--hostname", _HOSTNAME]
     return [*words, "--share-net"] if policy.network else words
 
 
