@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 WORKERS ?= 2
+# Else each of the many processes that the tests start would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where a wrong byte or cent can't be taken back: the ledger, the pool, what delivers.
 DELIVERY := deliver selection assembly series manifest signers signoffs parcel preview verify

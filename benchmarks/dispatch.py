@@ -129,6 +129,7 @@ def serve(bench: Path, latency: float, folder: Path) -> tuple[subprocess.Popen[b
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -213,6 +213,7 @@ def measure_curve(args: argparse.Namespace, bodies: list[dict[str, Any]]) -> Non
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)

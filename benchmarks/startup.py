@@ -118,6 +118,7 @@ def compare(name: str, ours: list[str], bare: list[str], env: dict[str, str], ro
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     options = argparse.ArgumentParser()
     options.add_argument("--tasks", type=int, default=10_000)
     options.add_argument("--rounds", type=int, default=21)

@@ -85,7 +85,7 @@ _TWO_DECIMALS = frozenset(
 _OTHER_DECIMALS = dict.fromkeys(_codes("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"), 0)
 _OTHER_DECIMALS |= dict.fromkeys(_codes("BHD IQD JOD KWD LYD OMR TND"), 3)
 
-_AMOUNT = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<currency>[A-Z]{3})?")
+_AMOUNT = r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<currency>[A-Z]{3})?"
 
 
 class Money(Struct, frozen=True):
@@ -176,7 +176,7 @@ def decimal_text(units: int, decimals: int, least: int = 2) -> str:
 
 def _amount(text: str, expected: str, read: Callable[[str], object]) -> tuple[str, str | None]:
     """The number and the currency's code; where it is written otherwise, the error says how `read` would take it."""
-    found = _AMOUNT.fullmatch(text.strip(" "))
+    found = re.fullmatch(_AMOUNT, text.strip(" "))
     if found is None or not text.isascii():
         raise BadValue(f"{text[:40]!r} is no amount: {_way_out(_amounts_meant(text), read, expected)}")
     return found["number"], found["currency"]
@@ -194,14 +194,14 @@ def _way_out(forms: Iterable[str], read: Callable[[str], object], expected: str)
 
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₽": "RUB", "₹": "INR", "zł": "PLN", "euro": "EUR",
           "euros": "EUR", "dollar": "USD", "dollars": "USD", "us$": "USD", "chf.": "CHF", "fr.": "CHF"}  # fmt: skip
-_MEANT = re.compile(r"(?P<before>[^\d.,]*?)\+?(?P<number>[\d.,]*\d[\d.,]*)(?:-|—|–)?(?P<after>[^\d.,]*\.?)")
-_BETWEEN = re.compile(r"(?<=\d)[\s_'’](?=\d{3})")
+_MEANT = r"(?P<before>[^\d.,]*?)\+?(?P<number>[\d.,]*\d[\d.,]*)(?:-|—|–)?(?P<after>[^\d.,]*\.?)"
+_BETWEEN = r"(?<=\d)[\s_'’](?=\d{3})"
 _LONGEST = 40
 
 
 def _amounts_meant(text: str) -> list[str]:
     """How `120€`, `60,50` or `EUR 1.234,50` are written here; two forms of `1,234`, which is read both ways."""
-    found = _MEANT.fullmatch(_BETWEEN.sub("", text.strip())) if len(text) <= _LONGEST else None
+    found = re.fullmatch(_MEANT, re.sub(_BETWEEN, "", text.strip())) if len(text) <= _LONGEST else None
     if found is None:
         return []
     words = [word for word in (found["before"].strip(), found["after"].strip()) if word]
@@ -210,7 +210,7 @@ def _amounts_meant(text: str) -> list[str]:
     code = _SIGNS.get(words[0].casefold(), words[0].upper()) if words else ""
     digits = "".join(str(unicodedata.decimal(char)) if char.isdigit() else char for char in found["number"])
     forms = [_plain(form) + code for form in _unseparated(digits)]
-    return [form for form in forms if form.isascii() and _AMOUNT.fullmatch(form)]
+    return [form for form in forms if form.isascii() and re.fullmatch(_AMOUNT, form)]
 
 
 def _unseparated(number: str) -> list[str]:
@@ -244,15 +244,15 @@ def _scaled(number: str, decimals: int, text: str, limit: str) -> int:
 # --- time ---
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LATER = re.compile(r"\+([0-9]{1,4})([dw])")
-_DURATION = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,7})m)?(?:([0-9]{1,8})s)?")
+_ISO_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_LATER = r"\+([0-9]{1,4})([dw])"
+_DURATION = r"(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,7})m)?(?:([0-9]{1,8})s)?"
 
 
 def parse_date(text: str, *, today: date) -> date:
     """`2026-12-01`, `today`, `tomorrow`, `fri` (the next one, never today), `+3d`, `+2w`."""
     word = text.strip().lower()
-    if _ISO_DATE.fullmatch(word):
+    if re.fullmatch(_ISO_DATE, word):
         try:
             return date.fromisoformat(word)
         except ValueError as error:
@@ -268,7 +268,7 @@ def parse_date(text: str, *, today: date) -> date:
 def _days_ahead(word: str, today: date) -> int | None:
     if word in ("today", "tomorrow"):
         return int(word == "tomorrow")
-    if found := _LATER.fullmatch(word):
+    if found := re.fullmatch(_LATER, word):
         return int(found[1]) * (7 if found[2] == "w" else 1)
     for weekday, name in enumerate(_WEEKDAYS):
         if word in (name, name[:3]):
@@ -276,29 +276,29 @@ def _days_ahead(word: str, today: date) -> int | None:
     return None
 
 
-_DAY_FIRST = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})(?:\2([0-9]{4}|[0-9]{2})?)?")
-_YEAR_FIRST = re.compile(r"([0-9]{4})[./-]?([0-9]{1,2})[./-]?([0-9]{1,2})")
-_NAMED = re.compile(
+_DAY_FIRST = r"([0-9]{1,2})([./-])([0-9]{1,2})(?:\2([0-9]{4}|[0-9]{2})?)?"
+_YEAR_FIRST = r"([0-9]{4})[./-]?([0-9]{1,2})[./-]?([0-9]{1,2})"
+_NAMED = (
     r"(?:([0-9]{1,2})(?:\.|st|nd|rd|th)?(?: of)? )?([a-z]{3,9})\.?(?: ([0-9]{1,2})(?:st|nd|rd|th)?)?(?:,? ([0-9]{4}))?"
 )
-_COUNTED = re.compile(r"(?:in )?\+?([0-9]{1,4}) ?(d|day|w|week)s?")
+_COUNTED = r"(?:in )?\+?([0-9]{1,4}) ?(d|day|w|week)s?"
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
            "december")  # fmt: skip
 
 
 def _dates_meant(word: str, today: date) -> list[str]:
     """How `27.11.2026`, `11/27`, `27 Nov` or `in 3 days` are written here; two forms where day and month may change."""
-    if found := _COUNTED.fullmatch(word):
+    if found := re.fullmatch(_COUNTED, word):
         return [f"+{found[1]}{found[2][0]}"]
     if word.startswith(("next ", "on ")):
         rest = word.split(" ", 1)[1]
         return [rest] if _days_ahead(rest, today) else []
-    if found := _YEAR_FIRST.fullmatch(word):
+    if found := re.fullmatch(_YEAR_FIRST, word):
         return [f"{found[1]}-{found[2]:0>2}-{found[3]:0>2}"]
-    if found := _DAY_FIRST.fullmatch(word):
+    if found := re.fullmatch(_DAY_FIRST, word):
         pairs = [(found[1], found[3])] + [(found[3], found[1])] * (found[2] == "/" and found[1] != found[3])
         return [_date_meant(day, month, found[4], today) for day, month in pairs]
-    if (found := _NAMED.fullmatch(word)) and (month := _month(found[2])) and (day := found[1] or found[3]):
+    if (found := re.fullmatch(_NAMED, word)) and (month := _month(found[2])) and (day := found[1] or found[3]):
         return [_date_meant(day, str(month), found[4], today)]
     return []
 
@@ -319,7 +319,7 @@ def _month(word: str) -> int:
 def parse_duration(text: str) -> int:
     """Seconds of `45m`, `1h30m`, `90s`, `2d`; a bare number has no unit and is refused."""
     word = text.strip()
-    found = _DURATION.fullmatch(word)
+    found = re.fullmatch(_DURATION, word)
     if not word or found is None or not word.isascii():
         raise BadValue(f"{text!r} is no duration: expected 45m, 1h30m or 90s")
     return sum(int(count or 0) * unit for count, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
@@ -336,13 +336,13 @@ def find_number(text: str, least: int = 0, most: int = 1_000_000) -> int | None:
 # --- languages ---
 
 # RFC 5646, section 2.1: langtag and privateuse; the irregular grandfathered tags are obsolete and refused.
-_LANGTAG = re.compile(
+_LANGTAG = (
     r"(?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3})"
     r"(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?"
     r"(?P<variants>(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*)"
     r"(?P<extensions>(?:-[0-9a-wy-z](?:-[a-z0-9]{2,8})+)*)(?P<private>(?:-x(?:-[a-z0-9]{1,8})+)?)"
 )
-_PRIVATE_TAG = re.compile(r"x(?:-[a-z0-9]{1,8})+")
+_PRIVATE_TAG = r"x(?:-[a-z0-9]{1,8})+"
 
 
 _NAMES = {
@@ -361,9 +361,9 @@ def parse_language(text: str) -> str:
     A language of four letters or more is reserved or would have to be registered, and none is: it is a name (`french`).
     """
     word = text.strip().lower().replace("_", "-")
-    if _PRIVATE_TAG.fullmatch(word):
+    if re.fullmatch(_PRIVATE_TAG, word):
         return word
-    found = _LANGTAG.fullmatch(word)
+    found = re.fullmatch(_LANGTAG, word)
     if found is None:
         meant = _NAMES.get(word)
         way_out = f"write {meant}" if meant else "expected a BCP 47 tag like fr, pt-BR or zh-Hant"

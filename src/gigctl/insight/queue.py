@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -42,36 +42,40 @@ def list_queue(
     with ledger.reading() as tx:
         rows = list(list_waiting(tx, gigs=gigs, client=client, craft=craft, state=state))
         beside = load_alternatives(tx, {row.id for row in rows})
-    days: dict[str | None, float] = {None: 0.0}
-    items = [item for row in rows if (item := _item(row, today, days, beside)) and (due is None or _by(row, due))]
+    by = due.isoformat() if due else ""
+    wanted = [row for row in rows if row.due is not None and row.due <= by] if due else rows
+    urgency = {row_due: _due_urgency(row_due, today) for row_due in {row.due for row in wanted}}
+    items = [item for row in wanted if (item := _item(row, today.isoformat(), urgency, beside))]
     items.sort(key=lambda item: (-item.urgency, item.id))
     return items[:limit]
 
 
-def _by(row: WaitingRow, due: date) -> bool:
-    return row.due is not None and row.due <= due.isoformat()
-
-
-def _item(row: WaitingRow, today: date, days: dict[str | None, float], beside: Alternatives) -> QueueItem | None:
-    if row.held_until is not None and row.held_until > today.isoformat():
+def _item(
+    row: WaitingRow, today: str, urgency_of: Mapping[str | None, float], beside: Alternatives
+) -> QueueItem | None:
+    if row.held_until is not None and row.held_until > today:
         return None
     reasons = _reasons(row, beside)
     if not reasons:
         return None
-    if row.due not in days:
-        days[row.due] = _due_urgency(date.fromisoformat(row.due or ""), today)
-    urgency = days[row.due] + HOLDS_UP * bool(row.held_up) + CHECK_FAILED * bool(row.failing)
-    urgency += FAILED * (row.state == "failed")
+    urgency = urgency_of[row.due]
     if row.held_up:
+        urgency += HOLDS_UP
         reasons.append(f"{row.held_up} {'task waits' if row.held_up == 1 else 'tasks wait'} for it")
-    title = row.title or row.name
+    if row.failing:
+        urgency += CHECK_FAILED
+    if row.state == "failed":
+        urgency += FAILED
     return QueueItem(
-        row.id, row.ref, row.gig, row.state, title, row.name, row.due, tuple(reasons), urgency, row.current
-    )
+        row.id, row.ref, row.gig, row.state, row.title or row.name, row.name, row.due, tuple(reasons), urgency,
+        row.current,
+    )  # fmt: skip
 
 
-def _due_urgency(due: date, today: date) -> float:
-    left = (due - today).days
+def _due_urgency(due: str | None, today: date) -> float:
+    if due is None:
+        return 0.0
+    left = (date.fromisoformat(due) - today).days
     return OVERDUE if left < 0 else max(DUE_NOW - A_DAY * left, 0.0)
 
 

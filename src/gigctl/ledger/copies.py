@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from pathlib import Path
 
@@ -15,7 +14,7 @@ BACKUPS = "backups"
 
 def private_file(beside: Path) -> Path:
     """A new empty file that only its user can read, before any material is in it."""
-    part = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}")
+    part = beside.with_name(f".{beside.name}.{os.urandom(4).hex()}")
     part.touch(0o600, exist_ok=False)
     return part
 

@@ -5,12 +5,12 @@ The database is opened by SQLite alone, always: a second `open()` of the file in
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -27,11 +27,11 @@ Migrations = list[tuple[int, str]]
 FILE_NAME = "ledger.sqlite"
 
 
+@cache
 def load_migrations() -> Migrations:
-    """Those that travel with this program."""
-    folder = files("gigctl.ledger.migrations")
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return [(int(name[:4]), (folder / name).read_text(encoding="utf-8")) for name in names]
+    """Those that travel with this program, beside this file: `importlib.resources` takes 3 ms to be imported."""
+    scripts = sorted((Path(__file__).parent / "migrations").glob("[0-9]*.sql"))
+    return [(int(script.name[:4]), script.read_text(encoding="utf-8")) for script in scripts]
 
 
 class Opening(Struct, frozen=True):
@@ -122,7 +122,7 @@ def _create(path: Path, now: Callable[[], datetime], opening: Opening) -> None:
             connection.execute("PRAGMA synchronous=FULL")
             migrate(connection, opening)
             created = clock.to_text(now())
-            connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (secrets.token_hex(8), created))
+            connection.execute("INSERT INTO ledger VALUES (1, ?, ?)", (os.urandom(8).hex(), created))
             connection.execute(
                 "INSERT INTO client (slug, currency, policy, created) VALUES ('me', ?, 'any', ?)",
                 (opening.currency(), created),

@@ -18,9 +18,9 @@ _ASKED_AGAIN = "EXISTS (SELECT 1 FROM round WHERE round.task = task.id AND open 
 # One row a task that a human can move: reviewed or failed ones, ready ones that are the human's to write or whose
 # call ended unknown. `failing` names the required checks that did not pass, `held_up` counts who waits for it.
 _WAITING = f"""
-SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.slug || '-' || gig.number, task.state,
-  gig.due, task.name, gig.title, revision.number, task.held_until, revision.assessed IS NOT NULL,
-  coalesce(revision.input < (SELECT max(n) FROM task_input WHERE task = task.id), 0),
+SELECT task.id AS id, client.slug || '-' || gig.number || '.' || task.number, client.slug || '-' || gig.number,
+  task.state, gig.due, task.name, revision.number, task.held_until, revision.assessed IS NOT NULL,
+  revision.id IS NOT NULL AND EXISTS (SELECT 1 FROM task_input WHERE task = task.id AND n > revision.input),
   coalesce((SELECT group_concat(rv.name || ' ' || v.outcome, ', ')
     FROM revision_verdict rv JOIN verdict v USING (fingerprint)
     WHERE rv.revision = task.current AND rv.required AND v.outcome <> 'pass'), ''),
@@ -28,11 +28,12 @@ SELECT task.id, client.slug || '-' || gig.number || '.' || task.number, client.s
   CASE WHEN task.state <> 'review' OR revision.id IS NULL OR {_ASKED_AGAIN} THEN (SELECT
       CASE WHEN a.outcome = 'unknown' AND a.reserved = 0 THEN 'cut off' ELSE a.outcome END
     FROM slot JOIN round ON round.id = slot.round AND round.open JOIN attempt_slot l ON l.slot = slot.id
-    JOIN attempt a ON a.id = l.attempt WHERE slot.task = task.id ORDER BY a.id DESC LIMIT 1) END,
+    JOIN attempt a ON a.id = l.attempt WHERE slot.task = task.id ORDER BY a.id DESC LIMIT 1) END AS last,
   {_ASKED_AGAIN},
   coalesce({REWORDED}, 0),
   CASE WHEN task.state <> 'ready' THEN ''
-    ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END
+    ELSE coalesce((SELECT agents FROM round WHERE round.task = task.id AND open), task.agents, gig.agents) END,
+  gig.title AS title
 FROM task CROSS JOIN gig ON gig.id = task.gig JOIN client ON client.id = gig.client
 LEFT JOIN revision ON revision.id = task.current
 WHERE {OPEN} AND task.state <> 'blocked' AND gig.state = 'open' AND gig.removed IS NULL
@@ -53,7 +54,6 @@ class WaitingRow(NamedTuple):
     state: str
     due: str | None
     name: str
-    title: str
     current: int | None
     held_until: str | None
     assessed: bool
@@ -64,7 +64,8 @@ class WaitingRow(NamedTuple):
     asked_again: int
     reworded: int
     agents: str
-    question: str = ""
+    title: str
+    question: str
 
 
 def list_waiting(
@@ -84,12 +85,11 @@ def list_waiting(
             values.append(value)  # type: ignore[arg-type]
     titles: dict[str | None, str] = {}
     for row in tx.stream(_WAITING + where, *values):
-        columns = list(row)
-        if columns[_TITLE] not in titles:
-            titles[columns[_TITLE]] = blobs.get_text(tx, columns[_TITLE])
-        columns[_TITLE] = titles[columns[_TITLE]]
-        row_ = WaitingRow._make((*columns, ""))
-        yield row_._replace(question=_find_question(tx, row_.id)) if row_.last == "question" else row_
+        title = row["title"]
+        if title not in titles:
+            titles[title] = blobs.get_text(tx, title)
+        question = _find_question(tx, row["id"]) if row["last"] == "question" else ""
+        yield WaitingRow._make((*row[:-1], titles[title], question))
 
 
 def _find_question(tx: Tx, task: int) -> str:
@@ -99,6 +99,3 @@ def _find_question(tx: Tx, task: int) -> str:
         task,
     )  # fmt: skip
     return blobs.get_text(tx, sha) if sha else ""
-
-
-_TITLE = WaitingRow._fields.index("title")

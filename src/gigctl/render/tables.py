@@ -34,8 +34,9 @@ class Column(Struct, frozen=True):
 
 def render_lines(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
     """For a pipe: two spaces between the cells that say something."""
-    rows = ([column.plain(item) for column in columns] for item in items)
-    return "".join("  ".join(cell for cell in row if cell) + "\n" for row in rows)
+    texts = [column.text for column in columns]
+    lines = ("  ".join([cell for text in texts if (cell := text(item))]) for item in items)
+    return "".join([display_line(line) + "\n" for line in lines])
 
 
 def render_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], terminal: Terminal) -> str:
