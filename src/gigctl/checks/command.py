@@ -15,7 +15,7 @@ from gigctl.checks.base import BadOption, verdict
 from gigctl.checks.command_log import (
     count_kept,
     find_runner,
-    ran_nothing,
+    proves_nothing,
     shorten,
     starts_runners,
 )
@@ -136,7 +136,7 @@ def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) ->
     if done.code == NO_ROOM and text.rstrip().endswith(NO_ROOM_SAID):
         return "error", f"{command} was not run: {told}"
     runner = find_runner(argv)
-    if runner and (reason := ran_nothing(runner, done.code, text)):
+    if runner and (reason := proves_nothing(runner, done.code, text)):
         return "fail", f"{command}: {reason}\n{told}".rstrip()
     if done.code == 0:
         return "pass", ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["count_kept", "count_tests", "find_runner", "ran_nothing", "shorten", "starts_runners"]
+__all__ = ["count_kept", "count_tests", "find_runner", "proves_nothing", "shorten", "starts_runners"]
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -86,16 +86,19 @@ def find_runner(argv: Sequence[str]) -> str | None:
     return None
 
 
-def ran_nothing(runner: str, code: int, log: str) -> str | None:
+def proves_nothing(runner: str, code: int, log: str) -> str | None:
     """Why a runner that ended with `code` 0 (or its code for no tests) proves nothing; None where it ran a test.
 
-    A runner that does not say how many it ran was ended by what it loaded (`os._exit(0)`), which proves nothing either.
+    A runner that does not say how many it ran was ended by what it loaded (`os._exit(0)`), and one that counts failures
+    and ends with 0 was given its code by somebody else (`atexit`).
     """
     count = count_tests(runner, log)
     if count is None and code == 0:
         return f"{runner} ended without telling how many tests it ran"
     if count == 0 or (runner in ("pytest", "unittest") and code == 5):
         return f"{runner} ran no test"
+    if code == 0 and (failed := re.findall(_FAILED[runner], log, re.MULTILINE)):
+        return f"{runner} ended with 0, and said: {failed[-1].strip('= ')}"
     return None
 
 
@@ -108,9 +111,11 @@ def count_tests(runner: str, log: str) -> int | None:
 def count_kept(runner: str | None, log: str) -> int | None:
     """As `count_tests`, or of all the runners that another program started (None): those that a change must not lose.
 
-    Node counts a file that ended without any test (`process.exit(0)`) as one that passed: it is none of them.
+    Node counts a file that ended without any test (`process.exit(0)`) as one that passed: it is none of them. Nor is
+    one of pytest that was expected to fail, which the code under test may say itself (`pytest.xfail()`).
     """
-    counters = _COUNTERS[runner][:1] if runner else _ALL
+    log = re.sub(r"\b\d{1,9} xfailed\b", "0 xfailed", log)
+    counters = _COUNTERS[runner] if runner else _ALL
     found = [count for count_all in counters for count in count_all(log)]
     if not found:
         return None
@@ -173,6 +178,15 @@ _COUNTERS: dict[str, tuple[Callable[[str], list[int]], ...]] = {
     "vitest": (_jest_or_vitest,),
     "mocha": (_mocha, _node),  # its reporter of TAP has node's words
 }
+_FAILED = {
+    "pytest": r"^=* ?\d{1,9} failed(?:, \d{1,9} [a-z]+)* in \d\S{0,20}",
+    "unittest": r"^FAILED \([a-z]+ ?[a-z]*=\d.*",
+    "node": r"^[#ℹ] fail [1-9]\d{0,8}",
+    "jest": r"^ *Tests: +[1-9]\d{0,8} failed",
+    "vitest": r"^ *Tests +[1-9]\d{0,8} failed",
+    "mocha": r"^ *[1-9]\d{0,8} failing",
+}  # fmt: skip
+"""How each says that tests failed."""
 _STARTERS = frozenset({
     "npm", "pnpm", "yarn", "bun", "make", "gmake", "just", "task", "tox", "nox", "hatch", "poetry", "pdm", "uv",
     "pipenv", "sh", "bash", "env", "timeout",

@@ -16,22 +16,23 @@ __all__ = ["PROTECTED", "PutBack", "find_shadows", "is_protected", "named_by", "
 
 PROTECTED = (
     # Python's tests, what says which of them run and how, and what runs before any of them.
-    "tests/**", "test/**", "test_*.py", "*_test.py", "tests.py", "conftest.py", "pytest.ini", ".pytest.ini", "tox.ini",
-    "setup.cfg", "pyproject.toml", "noxfile.py", ".coveragerc", "sitecustomize.py", "usercustomize.py", "*.pth",
-    "pyvenv.cfg",
+    "tests/**", "test/**", "test_*.py", "*_test.py", "tests.py", "conftest.py", "pytest.ini", ".pytest.ini",
+    "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg", "pyproject.toml", "noxfile.py", ".coveragerc",
+    "sitecustomize.py", "usercustomize.py", "*.pth", "pyvenv.cfg", "__pycache__/**", ".env", ".env.*", ".envrc",
     # JavaScript's.
     "__tests__/**", "__mocks__/**", "*.test.*", "*.spec.*", "jest.config.*", "jest.setup.*", "setupTests.*",
     "vitest.config.*", "vitest.setup.*", "vitest.workspace.*", "vite.config.*", "babel.config.*", ".babelrc*",
-    ".mocharc.*", "package.json", ".npmrc",
+    ".mocharc.*", "ava.config.*", "karma.conf.*", ".nycrc*", ".c8rc*", ".taprc", ".swcrc", "bunfig.toml",
+    "__snapshots__/**", "*.snap", "package.json", ".npmrc", ".yarnrc*", ".pnpmfile.*",
     # What a linter, formatter or type checker lets pass.
     "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", "mypy.ini", ".mypy.ini", "pyrightconfig.json", ".pylintrc*",
-    "pylintrc", "pylintrc.toml", ".eslintrc*",
-    "eslint.config.*", ".eslintignore", ".prettierrc*", "prettier.config.*", ".prettierignore", "biome.json*",
-    "tsconfig*.json", ".editorconfig",
+    "pylintrc", "pylintrc.toml", ".eslintrc*", "eslint.config.*", ".eslintignore", ".prettierrc*",
+    "prettier.config.*", ".prettierignore", "biome.json*", "tsconfig*.json", "jsconfig.json", ".editorconfig",
 )  # fmt: skip
 """Where nobody said what is protected: tests, their settings and those of linters, in any folder."""
 
 _RUNNERS = frozenset({
+    "sitecustomize", "usercustomize",
     "pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "nose",
     "nose2", "coverage", "pytest_cov", "xdist", "ruff", "black", "isort", "flake8", "pycodestyle", "pyflakes", "mypy",
     "mypy_extensions", "pylint", "astroid", "mccabe", "pathspec", "platformdirs", "click",
@@ -47,6 +48,7 @@ _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.pyc?|(?:\.[\w-]+)?\.so)")
 _MAKERS = {
     "make": ("Makefile", "makefile", "GNUmakefile"), "gmake": ("Makefile", "makefile", "GNUmakefile"),
     "just": ("justfile", "Justfile", ".justfile"), "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "pre-commit": (".pre-commit-config.yaml",), "hatch": ("hatch.toml",), "rake": ("Rakefile",),
 }  # fmt: skip
 _JUDGE = re.compile(
     r"(?:^|[/_.-])(?:tests?|checks?|ci|lint|verify|accept\w*|spec)(?:[_.-]|$)|\.(?:ba)?sh$", re.IGNORECASE
@@ -130,16 +132,18 @@ def _covers(parts: Sequence[str], names: Sequence[str]) -> bool:
 
 
 def named_by(argv: Sequence[str], paths: Collection[str]) -> tuple[str, ...]:
-    """Patterns of the files by which a command line itself judges: the Makefile of `make`, a script of tests, a file
-    of settings. `paths` are those of the base."""
+    """Patterns of the files by which a command line itself judges: the Makefile of `make` (one that the base has not
+    would go before its own), a script of tests, a file of settings. `paths` are those of the base."""
     folder = argv[2].strip("/") + "/" if argv[:2] == ["env", "-C"] and len(argv) > 2 else ""
-    found = []
+    found: list[str] = []
     for before, word in zip(["", *argv], argv, strict=False):
-        found += [folder + name for name in _MAKERS.get(word.rpartition("/")[2], ())]
+        names = _MAKERS.get(word.rpartition("/")[2], ())
+        found += [f"/{folder}{name}" for name in names]
+        found += ["*.mk"] if "GNUmakefile" in names else []
         path = folder + word.removeprefix("./")
         if path in paths and (before in _NAMES_SETTINGS or _JUDGE.search(word)):
-            found.append(path)
-    return tuple(f"/{path}" for path in dict.fromkeys(found) if path in paths)
+            found.append(f"/{path}")
+    return tuple(dict.fromkeys(found))
 
 
 # --- what takes the place of a tool ---

@@ -26,13 +26,13 @@ _TEST_FILES = 40
 _LARGEST_VALUE = 400
 
 _NAMED = (
-    "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "pytest.ini", ".pytest.ini", "noxfile.py", ".flake8",
-    "ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", ".isort.cfg", ".editorconfig", "pyrightconfig.json",
-    ".pylintrc", "pylintrc", "pylintrc.toml", ".pylintrc.toml", "package.json", "tsconfig.json", "biome.json",
-    "biome.jsonc", "Makefile", "makefile", "GNUmakefile",
+    "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
+    "noxfile.py", ".flake8", "ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", ".isort.cfg", ".editorconfig",
+    "pyrightconfig.json", ".pylintrc", "pylintrc", "pylintrc.toml", ".pylintrc.toml", "package.json",
+    "tsconfig.json", "biome.json", "biome.jsonc", "Makefile", "makefile", "GNUmakefile",
 )  # fmt: skip
 _PATTERNS = re.compile(
-    r"\.eslintrc(?:\.\w+)?|eslint\.config\.\w+|\.prettierrc(?:\.\w+)?|prettier\.config\.\w+|jest\.config\.\w+"
+    r"\.eslintrc(?:\.\w+)?|eslint\.config\.\w+|\.prettierrc(?:\.\w+)?|prettier\.config\.\w+|jest\.config\.\w+|\.mocharc(?:\.\w+)?"
     r"|vitest\.config\.\w+|vite\.config\.\w+|requirements[\w.-]*\.(?:txt|in)"
 )
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
@@ -104,6 +104,8 @@ def _read(path: str, text: str) -> Iterator[Setting]:
         ".isort.cfg",
     ):
         yield from _from_ini(path, text)
+    elif name in ("pytest.toml", ".pytest.toml"):
+        yield from _from_tables(path, {"tool": _toml(text)})
     elif name in (".pylintrc", "pylintrc"):
         yield Setting("pylint", path, _plain(_ini(text)))
     elif name in ("pylintrc.toml", ".pylintrc.toml"):
@@ -118,7 +120,7 @@ def _read(path: str, text: str) -> Iterator[Setting]:
     elif name == "tsconfig.json":
         options = _json(text).get("compilerOptions", {})
         yield Setting("tsc", path, _plain(options if isinstance(options, dict) else {}))
-    elif found := re.match(r"\.?(eslint|prettier|jest|vitest|biome)", name):
+    elif found := re.match(r"\.?(eslint|prettier|jest|vitest|biome|mocha)", name):
         yield Setting(found[1], path, _plain(_from_any(name, text)))
 
 
@@ -170,7 +172,7 @@ def _ini(text: str) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser(strict=False, default_section="\0", allow_no_value=True)
     try:
         parser.read_string(text)
-    except configparser.Error:
+    except (configparser.Error, AttributeError):  # the latter: a line that goes on a key without a value
         return {}
     return {name: {key: (value or "").strip() for key, value in parser[name].items()} for name in parser.sections()}
 

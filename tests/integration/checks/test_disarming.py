@@ -4,6 +4,8 @@ tested as well), and is found out where the base is known."""
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import py_compile
 import shutil
 import sys
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ import pytest
 
 from gigctl.checks import command
 from gigctl.flow import work
-from gigctl.model import EXECUTABLE, REGULAR, Change, CheckContext, CheckSpec, Content, Verdict
+from gigctl.model import EXECUTABLE, LINK, REGULAR, SUBMODULE, Change, CheckContext, CheckSpec, Content, Verdict
 from gigctl.system.git.folder import check_out
 from gigctl.system.git.store import Store
 from gigctl.system.sandbox import Missing, find_sandbox
@@ -73,6 +75,15 @@ def load_tests(loader, tests, pattern):
     return loader.loadTestsFromName('test_calc.T.test_nothing')
 """
 
+NOTHING_ELSE = "def test_a(): pass\ndef test_b(): pass\n"
+EXPECTED = f"import pytest\n{IMPORT}@pytest.mark.xfail\n{ADD}\n{NOTHING}"
+FORGED_MAKE = "test:\n\t@printf 'Ran 2 tests in 0.0s\\n\\nOK\\n'\n"
+BASE_PLUGIN = {**BASE, "judge.py": "", "pyproject.toml": SETTINGS.replace("-v", "-v -p judge")}
+BASE_INCLUDING = {**BASE_UNITTEST, "Makefile": "include rules.mk\n", "rules.mk": BASE_MAKE["Makefile"]}
+BASE_DOTENV = {**BASE_UNITTEST, "Makefile": "test:\n\t. ./.env 2>/dev/null; python3 -m unittest\n", ".env": "\n"}
+FORGED_SITE = FORGED_UNITTEST.replace("raise SystemExit", "import os; os._exit")
+IN_SRC = ["env", "PYTHONPATH=src", *UNITTEST]
+
 TRICKS: dict[str, tuple[Mapping[str, str | None], list[str], Mapping[str, str]]] = {
     "a weakened test": ({"tests/test_calc.py": WEAKER}, PYTEST, BASE),
     "a deleted test": ({"tests/test_calc.py": IMPORT + NOTHING}, PYTEST, BASE),
@@ -84,6 +95,18 @@ TRICKS: dict[str, tuple[Mapping[str, str | None], list[str], Mapping[str, str]]]
     "addopts in pyproject.toml": ({"pyproject.toml": SETTINGS.replace("-v", "-k nothing")}, PYTEST, BASE),
     "a pytest.ini": ({"pytest.ini": "[pytest]\naddopts = -k nothing\n"}, PYTEST, BASE),
     "a tox.ini": ({"tox.ini": "[pytest]\npython_functions = test_nothing\n"}, PYTEST, BASE_BARE),
+    "a pytest.toml": ({"pytest.toml": "[pytest]\naddopts = ['-k', 'nothing']\n"}, PYTEST, BASE),
+    "a settings file in the tests' folder": (
+        {"tests/pytest.ini": "[pytest]\naddopts = -k nothing\n"}, [*PYTEST, "tests"], BASE_BARE,
+    ),
+    "a plugin that the settings load": ({"judge.py": FORGING_HOOK}, PYTEST, BASE_PLUGIN),
+    "a test of another case in its place": (
+        {"tests/test_calc.py": None, "tests/Test_Calc.py": TEST, "tests/test_CALC.py": NOTHING_ELSE}, PYTEST, BASE,
+    ),
+    "expected failures": ({"tests/test_calc.py": EXPECTED}, PYTEST, BASE),
+    "a package sitecustomize": (
+        {"src/sitecustomize/__init__.py": FORGED_SITE}, IN_SRC, {**BASE_UNITTEST, "src/a.py": ""},
+    ),
     "pytest.py": ({"pytest.py": FORGED}, PYTEST, BASE),
     "a package pytest": ({"pytest/__init__.py": "", "pytest/__main__.py": FORGED}, PYTEST, BASE),
     "pluggy.py": ({"pluggy.py": FORGED}, PYTEST, BASE),
@@ -95,6 +118,10 @@ TRICKS: dict[str, tuple[Mapping[str, str | None], list[str], Mapping[str, str]]]
     "a weakened case": ({"test_calc.py": CASE.replace(", 3)", ", -1)")}, UNITTEST, BASE_UNITTEST),
     "load_tests": ({"test_calc.py": CASE + LOAD_TESTS}, UNITTEST, BASE_UNITTEST),
     "the script of the command": ({"run_tests.sh": "#!/bin/sh\nexit 0\n"}, ["./run_tests.sh"], BASE_SCRIPT),
+    "a GNUmakefile that goes before the Makefile": ({"GNUmakefile": FORGED_MAKE}, ["make", "test"], BASE_MAKE),
+    "what the Makefile includes": ({"rules.mk": FORGED_MAKE}, ["make", "test"], BASE_INCLUDING),
+    "a .env that the command reads": ({".env": "export PYTHONPATH=mine\n", "mine/unittest/__main__.py": FORGED_UNITTEST,
+        "mine/unittest/__init__.py": ""}, ["make", "test"], BASE_DOTENV),
     "the Makefile of the command": ({"Makefile": "test:\n\ttrue\n"}, ["make", "test"], BASE_MAKE),
 }  # fmt: skip
 EASY = "require('node:test')('add', () => 1);require('node:test')('b', () => 1)\n"
@@ -244,3 +271,109 @@ def test_the_file_that_is_run_is_the_one_that_is_delivered(tmp_path: Path) -> No
     (client / "local_calc.py").write_text(MENDED)
     found = bench.assess({"x": "1"}, PYTEST, repository=str(client))
     assert found.outcome == "fail"
+
+
+# --- what the files' kinds can do ---
+
+
+def entries(bench: Bench, *changes: Change) -> Verdict:
+    content = Content(tuple(sorted(changes, key=lambda change: change.path)), bench.base)
+    context = CheckContext(format="code", base=bench.base)
+    specs = [CheckSpec("test", "command", {"run": PYTEST})]
+    (found,) = asyncio.run(work.assess(content, specs, context, store=bench.store.path))
+    return found
+
+
+EASIER = Change("other/test_calc.py", REGULAR, b"def test_a(): pass\ndef test_b(): pass\n")
+KINDS = {
+    "a link in a test's place": (EASIER, Change("tests/test_calc.py", LINK, b"../other/test_calc.py")),
+    "a link in the tests' place": (
+        EASIER, Change("tests", LINK, b"other"), Change("tests/test_calc.py", REGULAR, None),
+    ),
+    "a submodule in the tests' place": (
+        EASIER, Change("tests", SUBMODULE, b"1" * 40), Change("tests/test_calc.py", REGULAR, None),
+    ),
+    "a folder in a test's place": (
+        Change("tests/test_calc.py", REGULAR, None),
+        Change("tests/test_calc.py/test_a.py", REGULAR, b"def test_a(): pass"),
+    ),
+    "settings in a link": (Change("pyproject.toml", LINK, b"mine.toml"),
+        Change("mine.toml", REGULAR, SETTINGS.replace("-v", "-k nothing").encode())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trick", KINDS)
+def test_another_kind_of_entry_in_a_tests_place(tmp_path: Path, trick: str) -> None:
+    found = entries(Bench(tmp_path, BASE), *KINDS[trick])
+    assert found.outcome == "fail", said(found)
+    assert "-1 == 3" in said(found)  # it is the base's own test that has run
+    assert "put back" in said(found)
+
+
+def test_a_compiled_test_is_not_run_in_place_of_its_source(tmp_path: Path) -> None:
+    """Python runs what lies compiled in `__pycache__` without a look at its source, where that says so itself."""
+    bench = Bench(tmp_path, BASE_UNITTEST)
+    weak = tmp_path / "test_calc.py"
+    weak.write_text(CASE.replace(", 3)", ", -1)"))
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    made = Path(str(py_compile.compile(str(weak), str(tmp_path / "made.pyc"), invalidation_mode=mode)))
+    name = Path(importlib.util.cache_from_source("test_calc.py")).name
+    change = Change(f"__pycache__/{name}", REGULAR, made.read_bytes())
+    content = Content((change,), bench.base)
+    tree = bench.store.tree_of(content)
+    check_out(bench.store, tree, tmp_path / "bare")
+    python = [sys.executable, "-m", "unittest"]
+    bare = asyncio.run(command.run(Content(()), {"run": python}, CheckContext(tree=str(tmp_path / "bare"))))
+    assert bare.outcome == "pass", "the trick does not work any more: it proves nothing"
+    context = CheckContext(format="code", base=bench.base)
+    specs = [CheckSpec("test", "command", {"run": python})]
+    (found,) = asyncio.run(work.assess(content, specs, context, store=bench.store.path))
+    assert found.outcome == "fail"
+    assert f"__pycache__/{name}: left out" in said(found)
+
+
+# --- what the code under test can do ---
+
+BY_THE_CODE = {
+    "it ends the process": ("import os\nos._exit(0)\n", PYTEST, BASE),
+    "it ends the process of unittest": ("import os\nos._exit(0)\n", UNITTEST, BASE_UNITTEST),
+    "it leaves": ("raise SystemExit(0)\n", PYTEST, BASE),
+    "it leaves unittest": ("raise SystemExit(0)\n", UNITTEST, BASE_UNITTEST),
+    "it ends a make": ("import os\nos._exit(0)\n", ["make", "test"], BASE_MAKE),
+    "it ends a script": ("import os\nos._exit(0)\n", ["./run_tests.sh"], BASE_SCRIPT),
+    "it ends it when it is called": ("import os\ndef add(a, b):\n    os._exit(0)\n", PYTEST, BASE),
+    "it ends it at the end": (
+        "import atexit, os\natexit.register(os._exit, 0)\nfrom operator import sub as add\n", PYTEST, BASE,
+    ),
+    "it skips": ("import pytest\ndef add(a, b):\n    pytest.skip('later')\n", PYTEST, BASE),
+    "it skips all": ("import pytest\npytest.skip('later', allow_module_level=True)\n", PYTEST, BASE),
+    "it skips in unittest": ("import unittest\ndef add(a, b):\n    raise unittest.SkipTest\n", UNITTEST, BASE_UNITTEST),
+    "it expects failure": ("import pytest\ndef add(a, b):\n    pytest.xfail('known')\n", PYTEST, BASE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trick", BY_THE_CODE)
+def test_code_that_gets_out_of_its_tests_is_found_out(tmp_path: Path, trick: str) -> None:
+    text, argv, base = BY_THE_CODE[trick]
+    bench = Bench(tmp_path, base)
+    found = bench.assess({"calc.py": text}, argv)
+    assert found.outcome == "fail", said(found)
+
+
+@pytest.mark.parametrize("text", ["process.exit(0)\n", "exports.add = () => process.exit(0)\n"])
+@pytest.mark.parametrize("argv", [["node", "--test"], ["npm", "test"]], ids=["node", "npm"])
+@pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="node and npm are not installed")
+def test_scripts_that_get_out_of_their_tests_are_found_out(tmp_path: Path, text: str, argv: list[str]) -> None:
+    found = Bench(tmp_path, NODE_BASE).assess({"calc.js": text}, argv)
+    assert found.outcome == "fail", said(found)
+
+
+def test_what_can_not_be_proved(tmp_path: Path) -> None:
+    """Tests run in one process with the code: what that forges there from within stays for the reader of the diff, as
+    docs/checks.md says. Where this fails, a way was found, and the page is to be mended."""
+    forging = "import os\ndef add(a, b):\n    print('\\n2 passed in 0.01s', flush=True)\n    os._exit(0)\n"
+    bench = Bench(tmp_path, BASE)
+    found = bench.assess({"calc.py": forging}, [*PYTEST, "-s"])
+    assert found.outcome == "pass", said(found)
+    always = "class Any:\n    def __eq__(self, other): return True\ndef add(a, b): return Any()\n"
+    assert bench.assess({"calc.py": always}, PYTEST).outcome == "pass"

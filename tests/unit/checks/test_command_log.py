@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigctl.checks.command_log import LONGEST, count_kept, find_runner, ran_nothing, shorten, starts_runners
+from gigctl.checks.command_log import LONGEST, count_kept, find_runner, proves_nothing, shorten, starts_runners
 
 UNITTEST = """F.
 ======================================================================
@@ -86,7 +86,7 @@ def test_runners(argv: list[str], runner: str | None) -> None:
     ],
 )
 def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
-    assert ran_nothing(runner, code, log)
+    assert proves_nothing(runner, code, log)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
         ("pytest", 1, "ImportError"),
         ("unittest", 0, "Ran 3 tests in 0.000s\n\nOK (skipped=1)\n"),
         ("node", 0, "ℹ tests 1\nℹ pass 1\nℹ fail 0\n"),
-        ("jest", 0, "Tests:       1 failed, 2 passed, 3 total"),
+        ("jest", 1, "Tests:       1 failed, 2 passed, 3 total"),
         ("vitest", 0, "      Tests  2 passed (2)"),
         ("mocha", 0, "\n  1 passing (3ms)\n  1 pending\n"),
         ("mocha", 1, "\n  0 passing (3ms)\n  1 failing\n"),
@@ -109,7 +109,25 @@ def test_no_test_is_seen(runner: str, code: int, log: str) -> None:
     ],
 )
 def test_tests_that_ran_are_seen(runner: str, code: int, log: str) -> None:
-    assert ran_nothing(runner, code, log) is None
+    assert proves_nothing(runner, code, log) is None
+
+
+@pytest.mark.parametrize(
+    ("runner", "log", "said"),
+    [
+        ("pytest", "F.\n===== 1 failed, 2 passed in 0.02s =====\n", "1 failed, 2 passed in 0.02s"),
+        ("pytest", "1 failed in 0.02s\n", "1 failed in 0.02s"),
+        ("unittest", UNITTEST, "FAILED (failures=1)"),
+        ("unittest", "Ran 2 tests in 0.1s\n\nFAILED (unexpected successes=1)\n", "FAILED (unexpected successes=1)"),
+        ("node", "# pass 2\n# fail 1\n", "# fail 1"),
+        ("jest", "Tests:       1 failed, 2 passed, 3 total\n", "Tests:       1 failed"),
+        ("vitest", "      Tests  1 failed | 2 passed (3)\n", "Tests  1 failed"),
+        ("mocha", "  2 passing (4ms)\n  1 failing\n", "1 failing"),
+    ],
+)
+def test_a_runner_that_counts_failures_and_ends_with_0_proves_nothing(runner: str, log: str, said: str) -> None:
+    assert proves_nothing(runner, 1, log) is None
+    assert said in (proves_nothing(runner, 0, log) or "")
 
 
 @pytest.mark.parametrize(
@@ -156,14 +174,14 @@ def test_who_starts_runners() -> None:
 def test_no_log_takes_long(log: str) -> None:
     begun = time.process_time()
     count_kept(None, log)
-    ran_nothing("node", 0, log)
+    proves_nothing("node", 0, log)
     shorten(log)
     assert time.process_time() - begun < 2
 
 
 def test_a_file_of_node_that_ran_no_test_is_none_that_is_kept() -> None:
     ended = "# Subtest: /tree/a.test.js\nok 1 - /tree/a.test.js\n  ---\n1..1\n# pass 1\n# fail 0\n"
-    assert ran_nothing("node", 0, ended) is None  # a plain script may be somebody's test
+    assert proves_nothing("node", 0, ended) is None  # a plain script may be somebody's test
     assert count_kept("node", ended) == count_kept(None, ended) == 0
     assert count_kept("node", ended.replace("/tree/a.test.js", "adds")) == 1
     assert count_kept("node", "✔ /tree/a.test.js (3ms)\nℹ pass 1\nℹ fail 0\n") == 0

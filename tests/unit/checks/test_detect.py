@@ -119,3 +119,40 @@ def test_what_is_protected() -> None:
     assert not is_protected("src/a.js", patterns)
     texts = {"pytest.ini": "[pytest]\ntestpaths = .\n"}  # the whole tree is nothing that could be put back
     assert not is_protected("src/a.py", protected_by(find_tools(tree(texts), ENVIRON), tree(texts)))
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept", "free"),
+    [
+        ({"pytest.ini": "[pytest]\npython_files = check_*.py *.py\n"}, ["a/check_a.py"], ["a.py"]),
+        ({"pytest.toml": "[pytest]\ntestpaths = ['checks']\n", "checks/test_a.py": ""}, ["checks/data.json"], []),
+        ({"pytest.ini": "[pytest]\ntestpaths = app\n", "app/a.py": "", "app/test_a.py": ""}, [], ["app/a.py"]),
+        (
+            {"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-q -p tools.judge -psecond'\n"},
+            ["tools/judge.py", "second.py", "src/second.py"],
+            ["tools/a.py"],
+        ),
+        (
+            {
+                "package.json": json.dumps({
+                    "jest": {"setupFiles": ["<rootDir>/prepare.js"], "testMatch": ["**/*.check.js", "**/*.js"],
+                             "transform": {"^.+$": "./turn.js"}}
+                }),
+                "prepare.js": "",
+                "turn.js": "",
+            },
+            ["prepare.js", "turn.js", "a/b.check.js"],
+            ["a.js"],
+        ),
+        (
+            {".mocharc.json": '{"spec": ["./specs/**/*.js", "src/**/*.js"], "require": "./begin.js"}', "begin.js": ""},
+            ["specs/a/b.js", "begin.js"],
+            ["src/a.js"],
+        ),
+    ],
+    ids=["names", "folder", "package", "plugins", "jest", "mocha"],
+)  # fmt: skip
+def test_what_settings_say_of_tests_is_protected(texts: dict[str, str], kept: list[str], free: list[str]) -> None:
+    patterns = protected_by(find_tools(tree(texts), ENVIRON), tree(texts))
+    assert [path for path in kept if not is_protected(path, patterns)] == []
+    assert [path for path in free if is_protected(path, patterns)] == []

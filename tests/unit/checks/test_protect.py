@@ -129,10 +129,10 @@ def test_nothing_protected_is_nothing_put_back(tmp_path) -> None:  # type: ignor
 @pytest.mark.parametrize(
     ("argv", "patterns"),
     [
-        (["make", "test"], ("/Makefile",)),
+        (["make", "test"], ("/Makefile", "/makefile", "/GNUmakefile", "*.mk")),
         (["./run_tests.sh"], ("/run_tests.sh",)),
         (["bash", "ci/all.sh", "-v"], ("/ci/all.sh",)),
-        (["env", "-C", "api", "make", "check"], ("/api/Makefile",)),
+        (["env", "-C", "api", "just", "check"], ("/api/justfile", "/api/Justfile", "/api/.justfile")),
         (["pytest", "-c", "strict.cfg"], ("/strict.cfg",)),
         (["python3", "app.py", "--selftest"], ()),
         (["./contest"], ()),

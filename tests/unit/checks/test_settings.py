@@ -66,6 +66,7 @@ def test_javascript() -> None:
         (".prettierrc", "a: &a [1]\nb: [*a, *a]\n"),
         (".prettierrc", "!!python/object/apply:os.system [x]"),
         (".eslintrc", "- 1"),
+        (".editorconfig", "0\n 0"),
     ],
 )
 def test_what_can_not_be_read_says_nothing(path: str, text: str) -> None:
