@@ -179,6 +179,7 @@ class CheckContext(Struct, frozen=True):
     base_tree: str | None = None  # the same with the base alone, where a test runner must have run no more tests
     store: str | None = None  # our git store, which has `base`
     repository: str | None = None  # the client's own checkout, for its ignored dependency folders
+    prepared: str | None = None  # folder with dependencies of ours that go before those
     unsafe_no_sandbox: bool = False
 
 

@@ -45,7 +45,8 @@ def find_visible(argv: Sequence[str], context: CheckContext) -> Visible:
     """What the command will see. Raises ProgramError where it is not there."""
     from gigctl.system.resolver import resolve
 
-    return resolve(argv, os.environ, tree=Path(context.tree or "/nonexistent"), repository=_repository(context))
+    tree = Path(context.tree or "/nonexistent")
+    return resolve(argv, os.environ, tree=tree, repository=_repository(context), prepared=_prepared(context))
 
 
 async def run_on_tree(
@@ -72,13 +73,17 @@ async def _run_protected(
     policy = Policy(seconds=seconds, output=OUTPUT, env=_QUIET, tree="read" if reads else "scratch")
     done = await run_sandboxed(
         sandbox, argv, tree=Path(context.tree or ""), policy=policy, environ=os.environ, repository=repository,
-        stdin=stdin,
+        prepared=_prepared(context), stdin=stdin,
     )  # fmt: skip
     return done, place_of(repository, home_of(os.environ))
 
 
 def _repository(context: CheckContext) -> Path | None:
     return _resolved(context.repository) if context.repository else None
+
+
+def _prepared(context: CheckContext) -> Path | None:
+    return _resolved(context.prepared) if context.prepared else None
 
 
 def _resolved(folder: str) -> Path:

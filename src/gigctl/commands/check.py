@@ -16,7 +16,7 @@ from gigctl.render.output import Output
 from gigctl.render.tasks import json_check, render_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gigctl.flow.desk import Desk
     from gigctl.flow.treecheck import TreeReport
@@ -42,6 +42,10 @@ class OfTree:
     signers: Annotated[
         Path | None, typer.Option("--signers", metavar="FILE", help="Allowed signers, a line each: NAME KEYTYPE KEY.")
     ] = None
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Run what gigctl.toml prepares by, in the sandbox and with network, unasked."),
+    ] = False
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report of a work tree's checks.")
     ] = None
@@ -116,7 +120,8 @@ def _check_tree(out: Output, words: list[str], options: OfTree, *, unsafe_no_san
     if options.require_signoff != (options.signers is not None):
         raise UsageError("--require-signoff and --signers go together", "--require-signoff --signers FILE")
     place = Path(words[0] if words else ".")
-    report = judge_tree(TreeRequest(place, options.base, unsafe_no_sandbox, options.signers))
+    request = TreeRequest(place, options.base, unsafe_no_sandbox, options.signers, _agreement(out, options))
+    report = judge_tree(request)
     _write_reports(report, options)
     for sentence in report.said:
         out.warn(sentence)
@@ -125,6 +130,17 @@ def _check_tree(out: Output, words: list[str], options: OfTree, *, unsafe_no_san
     out.changed("check", items, render_tree_checks(report.verdicts, out.terminal), gating)
     _tell_github(out, report)
     return 1 if report.gates else 0
+
+
+def _agreement(out: Output, options: OfTree) -> Callable[[str], bool]:
+    """Who says that the rules' `prepare` may run: the option, or whoever sits at a terminal."""
+
+    def agree(question: str) -> bool:
+        if options.prepare:
+            return True
+        return out.terminal.is_tty and not out.no_input and out.confirm(question, "--prepare")
+
+    return agree
 
 
 def _write_reports(report: TreeReport, options: OfTree) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from gigctl.checks.registry import get_check
 from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
 from gigctl.flow import work
+from gigctl.flow.preparing import Prepared, prepare
 from gigctl.flow.repofile import NAME, render_rules
 from gigctl.flow.signed_tree import check_signoffs
 from gigctl.flow.treecase import Case, at_folder, changes_of, find_case
@@ -42,12 +43,13 @@ _MOST_EVIDENCE = 20
 
 class TreeRequest(Struct, frozen=True):
     """`place` is any folder of the checkout; `base` a revision that what changed is compared with, or empty;
-    `signers` a file of those by whom it must be signed."""
+    `signers` a file of those by whom it must be signed; `agree` is asked whether the rules' `prepare` may run."""
 
     place: Path
     base: str = ""
     unsafe_no_sandbox: bool = False
     signers: Path | None = None
+    agree: Callable[[str], bool] = lambda question: False
 
 
 class TreeReport(Struct, frozen=True):
@@ -74,12 +76,14 @@ def judge_tree(request: TreeRequest) -> TreeReport:
         if not specs and request.signers is None:
             raise _no_checks(store, case)
         content = _content(store, case, specs)
-        context = _context(store, case, specs, request, Path(name))
+        prepared = _prepared(store, case, specs, request, Path(name))
+        context = replace(_context(store, case, specs, request, Path(name)), prepared=prepared.folder)
         verdicts = asyncio.run(_assess(content, specs, context))
         if request.signers is not None:
             verdicts.append(check_signoffs(store, case, request.signers))
     _refuse_nothing(verdicts)
-    return TreeReport(tuple(verdicts), case.said, checkout.top)
+    said = (*case.said, prepared.said) if prepared.said else case.said
+    return TreeReport(tuple(verdicts), said, checkout.top)
 
 
 def _specs(case: Case) -> list[CheckSpec]:
@@ -132,6 +136,13 @@ def _context(store: Store, case: Case, specs: Sequence[CheckSpec], request: Tree
         repository=str(checkout.top),
         unsafe_no_sandbox=request.unsafe_no_sandbox,
     )
+
+
+def _prepared(store: Store, case: Case, specs: Sequence[CheckSpec], request: TreeRequest, spare: Path) -> Prepared:
+    """Where nothing runs on the tree, nothing is needed beside it."""
+    if not any(get_check(spec.check).NEEDS_TREE for spec in specs):
+        return Prepared()
+    return prepare(store, case, request.agree, os.environ, spare=spare, unprotected=request.unsafe_no_sandbox)
 
 
 async def _assess(content: Content, specs: Sequence[CheckSpec], context: CheckContext) -> list[Verdict]:

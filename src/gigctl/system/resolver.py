@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from gigctl.system.proc import ProgramError
 
-__all__ = ["SECRET", "Visible", "is_visible", "resolve"]
+__all__ = ["DEPENDENCIES", "PREPARED_HOME", "PREPARED_TREE", "SECRET", "Visible", "folders_of", "is_visible", "resolve"]
 
 SYSTEM = (Path("/usr"), Path("/bin"), Path("/sbin"), Path("/lib"), Path("/lib64"))
 """What any sandbox shows."""
@@ -27,6 +27,8 @@ COMPANIONS = ("python3", "python", "node")
 """What `make test`, `npm test` or a shell script will want to find, whatever the command itself is."""
 DEPENDENCIES = (".venv", "venv", "node_modules", ".tox", ".nox", "__pypackages__", "vendor", ".bundle")
 """Folders that a package manager fills and a repository ignores."""
+PREPARED_TREE, PREPARED_HOME = "tree", "home"
+"""What a folder of prepared things has: such folders, where the tree has them, and what was put into a home."""
 TOOL_VARIABLES = (
     "ASDF_DATA_DIR", "ASDF_DIR", "GOROOT", "JAVA_HOME", "NVM_DIR", "PYENV_ROOT", "PYENV_VERSION", "RUSTUP_HOME",
     "RUSTUP_TOOLCHAIN", "VIRTUAL_ENV", "VOLTA_HOME",
@@ -40,20 +42,26 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 class Visible(Struct, frozen=True):
     """`shown` are paths to bind read-only at their own place; `dependencies` are relative to the tree's root, and
-    come with the folder that they really are; `search_path` and `variables` are for the environment."""
+    come with the folder that they really are, `at_home` to the home; `search_path` and `variables` are for the
+    environment."""
 
     shown: tuple[Path, ...]
     dependencies: tuple[tuple[str, Path], ...]
     search_path: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    at_home: tuple[tuple[str, Path], ...] = ()
 
 
-def resolve(argv: Sequence[str], environ: Mapping[str, str], *, tree: Path, repository: Path | None = None) -> Visible:
+def resolve(
+    argv: Sequence[str], environ: Mapping[str, str], *, tree: Path, repository: Path | None = None,
+    prepared: Path | None = None,
+) -> Visible:  # fmt: skip
     """What `argv` needs to see when it runs on `tree`, a copy of ours, in place of the client's `repository`.
 
-    Raises ProgramError where the command is neither on the caller's PATH nor in the tree or its dependencies.
+    `prepared` has dependencies that go before the repository's own. Raises ProgramError where the command is neither
+    on the caller's PATH nor in the tree or its dependencies.
     """
-    finder = _Finder(environ, tree, repository)
+    finder = _Finder(environ, tree, repository, prepared)
     dependencies = tuple(finder.dependencies())
     program = finder.locate(argv[0])
     if program is None:
@@ -66,7 +74,8 @@ def resolve(argv: Sequence[str], environ: Mapping[str, str], *, tree: Path, repo
     shown = finder.shown()
     search = [entry for entry in finder.entries if _reaches(Path(entry), shown, repository)]
     variables = {name: environ[name] for name in TOOL_VARIABLES if name in environ}
-    return Visible(shown, dependencies, ":".join(dict.fromkeys([*search, *_DEFAULT_PATH.split(":")])), variables)
+    path = ":".join(dict.fromkeys([*search, *_DEFAULT_PATH.split(":")]))
+    return Visible(shown, dependencies, path, variables, tuple(finder.at_home()))
 
 
 def is_visible(path: Path, shown: Iterable[Path]) -> bool:
@@ -81,12 +90,19 @@ def _reaches(entry: Path, shown: tuple[Path, ...], repository: Path | None) -> b
 class _Finder:
     """Gathers what is needed, each path once."""
 
-    def __init__(self, environ: Mapping[str, str], tree: Path, repository: Path | None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], tree: Path, repository: Path | None, prepared: Path | None = None
+    ) -> None:
         self.home = Path(environ.get("HOME") or "/nonexistent")
         self.entries = [entry for entry in environ.get("PATH", _DEFAULT_PATH).split(":") if entry.startswith("/")]
         self._tree = tree
         self._repository = repository
-        user_site = (self.home / ".local" / "lib").glob("python3*")  # `pip install --user`
+        self._prepared_home = None if prepared is None else prepared / PREPARED_HOME
+        # Where a client's own commands may have written, which is believed less than what the user installed.
+        self._written = [] if prepared is None else [prepared / PREPARED_TREE]
+        self._written += [] if repository is None else [repository]
+        own = self._prepared_home is not None and (self._prepared_home / ".local").is_dir()
+        user_site = () if own else (self.home / ".local" / "lib").glob("python3*")  # `pip install --user`
         self._found: dict[Path, None] = dict.fromkeys(user_site)
         self._seen: set[Path] = set()
         self._led: set[Path] = set()  # where a client's own files led
@@ -94,9 +110,10 @@ class _Finder:
     def locate(self, word: str) -> Path | None:
         """Where the caller's shell would find a command; a relative path is one in the tree or its dependencies."""
         if "/" not in word:
-            found = shutil.which(word, path=":".join(self.entries))
+            first = [] if self._prepared_home is None else [str(self._prepared_home / ".local" / "bin")]
+            found = shutil.which(word, path=":".join([*first, *self.entries]))
             return None if found is None else Path(found)
-        places = [self._tree, *([self._repository] if self._repository else [])]
+        places = [self._tree, *self._written]
         candidates = [place / word for place in places]  # an absolute word stays itself
         return next((path for path in candidates if os.access(path, os.X_OK) and path.is_file()), None)
 
@@ -106,9 +123,10 @@ class _Finder:
         if hops == 0 or program in self._seen or (program in self._led and not self._may_lead_to(program)):
             return
         self._seen.add(program)
-        if program.is_relative_to(self._tree):
-            self._add_for_draft(program, hops)
-            return
+        for place in (self._tree, self._prepared_home):
+            if place is not None and program.is_relative_to(place):
+                self._add_script(program, place, hops)
+                return
         # A private file that a link leads to is no program.
         if not (program.is_file() and os.access(program, os.X_OK)):
             return
@@ -124,12 +142,12 @@ class _Finder:
 
     def _follow(self, program: Path, target: Path, hops: int) -> None:
         """What is in the client's folder they may have written: it opens no door but to what is plainly a toolchain."""
-        if self._is_in_repository(program):
+        if self._is_written(program):
             self._led.add(Path(os.path.normpath(target)))
         self.add(target, hops - 1)
 
-    def _is_in_repository(self, path: Path) -> bool:
-        return self._repository is not None and path.is_relative_to(self._repository)
+    def _is_written(self, path: Path) -> bool:
+        return any(path.is_relative_to(place) for place in self._written)
 
     def _may_lead_to(self, program: Path) -> bool:
         """Whether a client's link, `#!` line or `pyvenv.cfg` may show a program: one that the caller's PATH has too, or
@@ -138,12 +156,12 @@ class _Finder:
         found = shutil.which(program.name, path=":".join(self.entries))
         if is_visible(real, ()) or (found is not None and Path(found).resolve() == real):
             return True
-        return self._is_in_repository(real) or any(_is_toolchain(place.parent.parent) for place in (program, real))
+        return self._is_written(real) or any(_is_toolchain(place.parent.parent) for place in (program, real))
 
-    def _add_for_draft(self, script: Path, hops: int) -> None:
-        """A draft's script may name an interpreter that the caller has on PATH, and opens no other door."""
+    def _add_script(self, script: Path, place: Path, hops: int) -> None:
+        """A script that is seen anyway may name an interpreter that the caller has on PATH, and opens no other door."""
         real = script.resolve()
-        for name in _interpreters(real) if real.is_relative_to(self._tree) else ():
+        for name in _interpreters(real) if real.is_relative_to(place.resolve()) else ():
             if (found := self.locate(Path(name).name)) is not None:
                 self.add(found, hops - 1)
 
@@ -154,16 +172,22 @@ class _Finder:
         return tuple(sorted(kept))
 
     def dependencies(self) -> Iterator[tuple[str, Path]]:
-        """The repository's folders of dependencies that the copy has not, hence git does not know."""
-        if self._repository is None:
-            return
-        for place in _folders(self._repository, _DEPTH):
-            for name in DEPENDENCIES:
-                folder = place / name
-                relative = folder.relative_to(self._repository)
-                if folder.is_dir() and self._has_room(relative) and self._is_honest(folder):
+        """What was prepared, and the repository's folders of dependencies that the copy has not, hence git does not
+        know."""
+        known: set[Path] = set()
+        for root in self._written:
+            for folder in (place / name for place in folders_of(root) for name in DEPENDENCIES):
+                relative = folder.relative_to(root)
+                if relative not in known and folder.is_dir() and self._has_room(relative) and _is_honest(folder, root):
+                    known.add(relative)
                     self._add_base(folder)
                     yield str(relative), folder.resolve()
+
+    def at_home(self) -> Iterator[tuple[str, Path]]:
+        """What was put into the home when the dependencies were prepared."""
+        for path in sorted(self._prepared_home.iterdir()) if self._prepared_home is not None else ():
+            if not path.is_symlink():
+                yield path.name, path.resolve()
 
     def _has_room(self, relative: Path) -> bool:
         """Whether the tree has nothing there, and no link or file on the way."""
@@ -194,14 +218,7 @@ class _Finder:
         return self._repository is not None and (path == self._repository or self._repository.is_relative_to(path))
 
     def _may_show(self, path: Path) -> bool:
-        within = self._repository is not None and path.is_relative_to(self._repository)
-        return not within and not SECRET.intersection(path.parts) and path != Path("/")
-
-    def _is_honest(self, folder: Path) -> bool:
-        """A link in a client's folder may lead to another folder of that name there, and to nothing else."""
-        real = folder.resolve()
-        assert self._repository is not None  # noqa: S101
-        return real.name == folder.name and real.is_relative_to(self._repository.resolve())
+        return not self._is_written(path) and not SECRET.intersection(path.parts) and path != Path("/")
 
     def _add_base(self, prefix: Path) -> None:
         """The interpreter that a virtual environment was made from; the toolchains that rustup keeps elsewhere."""
@@ -210,6 +227,12 @@ class _Finder:
                 self._follow(prefix, python, _HOPS + 1)
         if prefix == self.home / ".cargo" / "bin" / "cargo":
             self._found.setdefault(self.home / ".rustup")
+
+
+def _is_honest(folder: Path, root: Path) -> bool:
+    """A link in a client's folder may lead to another folder of that name there, and to nothing else."""
+    real = folder.resolve()
+    return real.name == folder.name and real.is_relative_to(root.resolve())
 
 
 def _is_toolchain(prefix: Path) -> bool:
@@ -228,7 +251,8 @@ def _venv_home(prefix: Path) -> Path | None:
     return Path(home) if home.startswith("/") else None
 
 
-def _folders(root: Path, depth: int) -> Iterator[Path]:
+def folders_of(root: Path, depth: int = _DEPTH) -> Iterator[Path]:
+    """A tree's folders in which dependencies may lie: itself, and some way down."""
     yield root
     if depth == 0:
         return
@@ -236,7 +260,7 @@ def _folders(root: Path, depth: int) -> Iterator[Path]:
         for entry in entries:
             hidden = entry.name.startswith(".") or entry.name in DEPENDENCIES
             if not hidden and entry.is_dir(follow_symlinks=False):
-                yield from _folders(Path(entry.path), depth - 1)
+                yield from folders_of(Path(entry.path), depth - 1)
 
 
 def _interpreters(script: Path) -> list[str]:

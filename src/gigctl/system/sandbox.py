@@ -58,15 +58,19 @@ async def run_sandboxed(
     policy: Policy,
     environ: Mapping[str, str],
     repository: Path | None = None,
+    place: Path | None = None,
+    prepared: Path | None = None,
     stdin: bytes = b"",
     through: Sequence[str] = (),
 ) -> proc.Finished:
-    """Run a command on `tree` (a folder of ours), which takes the place of the client's `repository`.
+    """Run a command on `tree` (a folder of ours), which takes the place of the client's `repository`, or just its
+    `place`, without what is installed beside it.
 
-    `environ` is the caller's: its PATH finds the command, and nothing else of it but names of installed tools is
-    seen inside. Raises ProgramError where the command is not there, PolicyError where it asks for what is hidden.
+    `prepared` has dependencies that go before the repository's own. `environ` is the caller's: its PATH finds the
+    command, and nothing else of it but names of installed tools is seen inside. Raises ProgramError where the command
+    is not there, PolicyError where it asks for what is hidden.
     """
-    with _inside(sandbox, argv, tree, policy, environ, repository, through) as (words, fds):
+    with _inside(sandbox, argv, tree, policy, environ, repository, through, place, prepared) as (words, fds):
         return await proc.run_async(
             words,
             stdin=stdin,
@@ -112,17 +116,22 @@ def _inside(
     environ: Mapping[str, str],
     repository: Path | None,
     through: Sequence[str],
+    place: Path | None = None,
+    prepared: Path | None = None,
 ) -> Iterator[tuple[list[str], list[int]]]:
     """The command line that runs `argv` inside, started by the command `through` where there is one."""
     tree, repository = _real(tree), None if repository is None else _real(repository)
-    seen = resolve(argv, environ, tree=tree, repository=repository)
+    seen = resolve(argv, environ, tree=tree, repository=repository, prepared=prepared)
     if through:
         also = resolve(through, environ, tree=tree).shown
         seen = replace(seen, shown=tuple(dict.fromkeys((*seen.shown, *also))))
     whole = [*through, *argv]
     if policy.tree == "read" and not can_spread(tree, seen):
         policy = replace(policy, tree="scratch")
-    with _points(tree, seen, policy), _command(sandbox, whole, policy, seen, tree, repository, environ) as made:
+    with (
+        _points(tree, seen, policy),
+        _command(sandbox, whole, policy, seen, tree, place or repository, environ) as made,
+    ):
         yield made
 
 

@@ -37,7 +37,8 @@ class Policy(Struct, frozen=True):
     `tree`: `scratch` is a copy in memory that is gone afterwards, `write` lets it change the tree itself, `read` lets
     it change nothing. `memory` is in bytes, for all its processes together and for each; `processes` counts threads
     too; `output` is bytes of each stream; `disk` is bytes of each writable folder in memory and of any file.
-    `readable`, `writable` and `sockets` appear at their own place. `never` is hidden whatever else is asked for.
+    `readable`, `writable` and `sockets` appear at their own place; `home` is a folder that takes the place of the empty
+    home. `never` is hidden whatever else is asked for.
     """
 
     network: bool = False
@@ -50,6 +51,7 @@ class Policy(Struct, frozen=True):
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     sockets: tuple[Path, ...] = ()
+    home: Path | None = None
     never: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ def view(
     mounts += [_bind("--ro-bind", path) for path in (*seen.shown, *policy.readable)]
     mounts += [_bind("--bind", path) for path in (*policy.writable, *policy.sockets)]
     mounts += [_bind("--ro-bind", real, place / name) for name, real in seen.dependencies]
+    mounts += [_bind("--ro-bind", real, home / name) for name, real in seen.at_home]
     mounts += _masks(policy, mounts, tree)
     # What is nearer to the root is mounted first, or it would hide what lies below; masks come after their equals.
     mounts.sort(key=lambda mount: len(mount.where.parts))
@@ -121,7 +124,10 @@ def _base(policy: Policy, home: Path) -> Iterator[_Mount]:
     yield _Mount(Path("/proc"), ("--proc", "/proc"))
     yield _Mount(Path("/dev"), ("--dev", "/dev"))
     for path, mode in ((Path("/dev/shm"), "1777"), (Path("/tmp"), "1777"), (home, "0700")):  # noqa: S108
-        yield _Mount(path, ("--perms", mode, "--size", str(policy.disk), "--tmpfs", str(path)))
+        if path == home and policy.home is not None:
+            yield _bind("--bind", policy.home, home)
+        else:
+            yield _Mount(path, ("--perms", mode, "--size", str(policy.disk), "--tmpfs", str(path)))
     yield _Mount(Path("/var/tmp"), ("--symlink", "/tmp", "/var/tmp"))  # noqa: S108
 
 
@@ -195,7 +201,7 @@ def _masks(policy: Policy, mounts: list[_Mount], tree: Path) -> list[_Mount]:
 def _variables(policy: Policy, seen: Visible, home: Path, environ: Mapping[str, str]) -> list[str]:
     values = {
         **seen.variables,
-        "PATH": seen.search_path,
+        "PATH": f"{home}/.local/bin:{seen.search_path}" if seen.at_home else seen.search_path,
         "HOME": str(home),
         "TMPDIR": "/tmp",  # noqa: S108
         "LANG": "C.UTF-8",
