@@ -51,6 +51,18 @@ def test_files_are_judged_as_they_are_in_the_tree(tmp_path: Path, home: Path) ->
     assert parts == [None, "new.py"]
 
 
+def test_reports_of_an_earlier_run_are_not_judged(tmp_path: Path, home: Path) -> None:
+    """They quote what was found; a committed file of that name is one as any other."""
+    project = make_project(tmp_path / "r")
+    project.write({"new.py": "# TODO\n"})
+    options = ("--junit", "report.xml", "--sarif", "report.sarif")
+    check_tree(project.path, *options, home=home, code=1)
+    project.place("new.py").unlink()
+    assert check_tree(project.path, *options, home=home).out == "pass  acceptance, no-todo\n"
+    project.commit({"report.xml": "<!-- TODO -->"})
+    check_tree(project.path, *options, home=home, code=1)
+
+
 def test_a_folder_of_a_monorepo_has_its_own_rules_and_the_whole_tree_around(tmp_path: Path, home: Path) -> None:
     rules = "[checks.here]\nrun = \"sh -c 'test -f own.txt && test -f ../../calc.py && test -d ../../.git'\"\n"
     project = make_project(tmp_path / "r")

@@ -12,7 +12,7 @@ RULES = """\
 run = ["python3", "-m", "unittest"]
 [checks.no-todo]
 check = "regex"
-pattern = "TOD[O]"
+pattern = "TODO"
 must = "not match"
 """
 CALC = "def add(a, b):\n    return a + b\n"

@@ -120,7 +120,8 @@ def _check_tree(out: Output, words: list[str], options: OfTree, *, unsafe_no_san
     if options.require_signoff != (options.signers is not None):
         raise UsageError("--require-signoff and --signers go together", "--require-signoff --signers FILE")
     place = Path(words[0] if words else ".")
-    request = TreeRequest(place, options.base, unsafe_no_sandbox, options.signers, _agreement(out, options))
+    reports = tuple(file for file in (options.junit, options.sarif) if file is not None)
+    request = TreeRequest(place, options.base, unsafe_no_sandbox, options.signers, _agreement(out, options), reports)
     report = judge_tree(request)
     _write_reports(report, options)
     for sentence in report.said:

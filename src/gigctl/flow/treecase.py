@@ -14,7 +14,7 @@ from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
 from gigctl.flow.repofile import NAME, RepoFile, read_repo_file
 from gigctl.flow.signoff_file import FOLDER as SIGNOFFS
-from gigctl.model import EXECUTABLE, REGULAR, Change, CheckSpec
+from gigctl.model import EXECUTABLE, REGULAR, Change, CheckSpec, Content
 from gigctl.system.git.store import Entry, Store
 from gigctl.system.git.worktree import Checkout, collect_worktree, find_merge_base, find_revision
 
@@ -62,10 +62,14 @@ class Case(Struct, frozen=True):
     said: tuple[str, ...] = ()
 
 
-def find_case(store: Store, checkout: Checkout, rev: str = "") -> Case:
-    """Raises ConfigError for rules that can't be read, OutOfReach for a base that is not there."""
+def find_case(store: Store, checkout: Checkout, rev: str = "", reports: Sequence[Path] = ()) -> Case:
+    """`reports` are files that are written afterwards: those of an earlier run are no part of what is judged.
+
+    Raises ConfigError for rules that can't be read, OutOfReach for a base that is not there.
+    """
     base = _find_base(store, checkout, rev) if rev else None
     tree, left_out = collect_worktree(store, checkout)
+    tree = _without(store, checkout, tree, reports)
     said = [f"{one.path} is not judged: it {one.why}" for one in left_out]
     own = _Lookup(store, tree, checkout.prefix)
     if base is None:
@@ -84,6 +88,15 @@ def find_case(store: Store, checkout: Checkout, rev: str = "") -> Case:
     if back.restored or back.left_out:
         said.append("an honest change of tests is judged by itself, without --base")
     return Case(checkout, rules, back.tree, tree, base, protect, tuple(said))
+
+
+def _without(store: Store, checkout: Checkout, tree: str, reports: Sequence[Path]) -> str:
+    """The tree without such files, but for those that are committed."""
+    paths = [path for report in reports if (path := relative_to(checkout, report)) is not None]
+    known = () if checkout.head is None else store.read_files(store.get_commit(checkout.head).tree, paths)
+    gone = [path for path in paths if path not in {file.path for file in known}]
+    there = [file.path for file in store.read_files(tree, gone)]
+    return store.tree_of(Content(tuple(Change(path, REGULAR, None) for path in there), tree)) if there else tree
 
 
 def _find_base(store: Store, checkout: Checkout, rev: str) -> Base:
@@ -128,12 +141,17 @@ def _below(folder: str, pattern: str) -> str:
 
 
 def changes_of(store: Store, case: Case) -> tuple[Change, ...]:
-    """What there is to judge: every file, or what was changed since the base and is not protected."""
+    """What there is to judge: every file, or what was changed since the base and is not protected. A text that must not
+    be anywhere stands in the rules that say so, which are left out."""
+    own = case.rules.path if case.rules is not None else NAME
+
+    def is_judged(path: str) -> bool:
+        return path != own and not path.startswith(SIGNOFFS)
+
     if case.base is None:
-        entries = [entry for entry in store.list_tree(case.tree) if not entry.path.startswith(SIGNOFFS)]
-        return tuple(store.read_entries(entries))
+        return tuple(store.read_entries([entry for entry in store.list_tree(case.tree) if is_judged(entry.path)]))
     changes = store.list_changes(case.base.parted, case.tree)
-    return tuple(c for c in changes if not (c.path.startswith(SIGNOFFS) or is_protected(c.path, case.protect)))
+    return tuple(c for c in changes if is_judged(c.path) and not is_protected(c.path, case.protect))
 
 
 # --- the rules ---

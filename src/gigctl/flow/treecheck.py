@@ -43,13 +43,15 @@ _MOST_EVIDENCE = 20
 
 class TreeRequest(Struct, frozen=True):
     """`place` is any folder of the checkout; `base` a revision that what changed is compared with, or empty;
-    `signers` a file of those by whom it must be signed; `agree` is asked whether the rules' `prepare` may run."""
+    `signers` a file of those by whom it must be signed; `agree` is asked whether the rules' `prepare` may run;
+    `reports` are files that the caller writes afterwards."""
 
     place: Path
     base: str = ""
     unsafe_no_sandbox: bool = False
     signers: Path | None = None
     agree: Callable[[str], bool] = lambda question: False
+    reports: tuple[Path, ...] = ()
 
 
 class TreeReport(Struct, frozen=True):
@@ -71,7 +73,7 @@ def judge_tree(request: TreeRequest) -> TreeReport:
     with tempfile.TemporaryDirectory(prefix="gigctl-") as name:
         store = Store.open(Path(name) / "git")
         checkout = find_checkout(store, request.place)
-        case = find_case(store, checkout, request.base)
+        case = find_case(store, checkout, request.base, request.reports)
         specs = _specs(case)
         if not specs and request.signers is None:
             raise _no_checks(store, case)
