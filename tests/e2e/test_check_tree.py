@@ -171,7 +171,7 @@ def test_where_the_base_has_no_rules_the_trees_count(tmp_path: Path, home: Path)
     project.git("rm", "--quiet", "gigctl.toml")
     project.commit()
     project.git("checkout", "--quiet", "-b", "feature")
-    project.commit({"gigctl.toml": RULES})
+    project.commit({"gigctl.toml": RULES, "more.py": "x = 1\n"})
     ran = check_tree(project.path, "--base", "main", home=home)
     assert ran.out == "pass  acceptance, no-todo\n"
     assert "protected" not in ran.err
