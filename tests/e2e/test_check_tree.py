@@ -226,6 +226,15 @@ def test_without_a_home_in_a_tree_that_nobody_can_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("bwrap", path="/usr/bin") is None, reason="no bubblewrap to hide")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout away")
+def test_a_checkout_that_belongs_to_somebody_else(branch: Repository, home: Path) -> None:
+    """As in a container: git itself refuses to look at it."""
+    for path in (branch.path, *branch.path.rglob("*")):
+        os.chown(path, 1234, 1234, follow_symlinks=False)
+    assert "pass  acceptance" in check_tree(branch.path, home=home, code=1).out
+    assert check_tree(branch.path, "--base", "main", home=home).code == 0
+
+
 def test_without_a_sandbox_required_checks_gate(tmp_path: Path, home: Path) -> None:
     """On a machine without bubblewrap: this one, with it hidden by itself."""
     project = make_project(tmp_path / "r")

@@ -285,6 +285,18 @@ def test_a_whole_folder_asks_nothing(home: Path, code: str) -> None:
     assert "warning" not in run_gigctl("edit", code, "--from", copy, home=home, code=0).err
 
 
+def test_sign_off_files_are_no_edit(home: Path, code: str) -> None:
+    """`deliver` alone writes them: a folder that has some, or has them no more, changes nothing by that."""
+    copy = folder(home, *(f"f{n}.txt" for n in range(8)))
+    (copy / ".gigctl/signoffs").mkdir(parents=True)
+    (copy / ".gigctl/signoffs/me-9.1.json").write_text("{}")
+    ran = run_gigctl("edit", code, "--from", copy, home=home, code=0)
+    assert "left out: what changed in .gigctl/signoffs/" in ran.err
+    revision = run_gigctl("show", code, "--json", home=home).json["item"]["revisions"][-1]
+    assert "signoffs" not in json.dumps(revision)
+    assert "new.txt" in json.dumps(revision)
+
+
 def test_for_a_change_to_a_tree_the_rest_is_said_before_the_editor_opens(home: Path, code: str) -> None:
     copy = folder(home, *(f"f{n}.txt" for n in range(8)))
     run_gigctl("edit", code, "--from", copy, home=home, code=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.errors import GigctlError, UsageError
 from gigctl.flow import integration
@@ -19,6 +20,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.references import get_task
 from gigctl.flow.review import Unchanged, add_edit, refuse_edit
 from gigctl.flow.scissors import Laid, find_text, lay_out, without_added_end
+from gigctl.flow.signoff_file import FOLDER as SIGNOFFS
 from gigctl.insight.sheet import TaskSheet, load_sheet
 from gigctl.ledger import revisions, tasks
 from gigctl.ledger.store import Tx
@@ -217,11 +219,14 @@ def _from_folder(
     found = collect_folder(Store.open(desk.store), path, old.base)
     for one in found.left_out:
         warn(f"left out: {one.path} {one.why}")
+    changes = tuple(change for change in found.content.changes if not change.path.startswith(SIGNOFFS))
+    if len(changes) < len(found.content.changes):
+        warn(f"left out: what changed in {SIGNOFFS}, which `deliver` alone writes")
     before = {change.path for change in old.changes if change.data is None}
-    lacking = [change.path for change in found.content.changes if change.data is None and change.path not in before]
+    lacking = [change.path for change in changes if change.data is None and change.path not in before]
     if lacking and agree is not None:
         agree(lacking)
-    return found.content
+    return replace(found.content, changes=changes)
 
 
 def _text_content(data: bytes, old: Content, name: str) -> Content:
