@@ -176,6 +176,9 @@ class Agent:
         await self.say("The brief leaves it open. Du or Sie?")
         return None
 
+    async def do_ask_oddly(self, text: str) -> None:
+        await self.say("Du\x1b[2J or\u202e Sie?")
+
     async def do_work_and_ask(self, text: str) -> None:
         Path(self.cwd, "greet.py").write_text("print('hello')\n")
         await self.say("All right so?")

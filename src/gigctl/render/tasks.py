@@ -148,7 +148,7 @@ def render_sheet(
     unpriced = sum(attempt.cost is None and attempt.reserved is None for attempt in sheet.attempts)
     more = f" and {render_count(unpriced, 'call')} of unknown price" if unpriced else ""
     reasons = [*reasons, *([REWORDED] if sheet.reworded and REWORDED not in reasons else [])]
-    parts += ["", "; ".join(reasons)] if reasons else []
+    parts += ["", display_line("; ".join(reasons))] if reasons else []
     parts += ["", f"{render_count(len(sheet.attempts), 'call')}, {render_usd(sheet.cost)}{more}"]
     return terminal.folded("\n".join(parts))
 
@@ -253,7 +253,7 @@ def render_call(attempt: AttemptRecord, n: int, of: int, led_to: RevisionRecord 
 
 def render_why(sheet: TaskSheet, terminal: Terminal, reasons: Sequence[str] = ()) -> str:
     """What a task waits for, and each check's verdict with its evidence."""
-    lines = ["  ".join(filter(None, (sheet.task.ref, sheet.task.state, "; ".join(reasons))))]
+    lines = ["  ".join(filter(None, (sheet.task.ref, sheet.task.state, display_line("; ".join(reasons)))))]
     if sheet.shown is not None:
         lines += render_checks(sheet.shown.verdicts, terminal, all_=True)
     if sheet.attempts and sheet.attempts[-1].reason:
