@@ -318,6 +318,8 @@ def _against_the_walls(entry: AgentEntry) -> Iterator[str]:
         yield "local: litellm may call anywhere; give --api-base with a loopback address"
     if entry.local and entry.api_base and not is_loopback(entry.api_base):
         yield f"local: {entry.api_base} is not this machine: expected a loopback address"
+    if entry.works_with_model and not entry.local:
+        yield f"model: a program that works with the embedded model ({entry.model}) has no network: declare it --local"
     if entry.name in BUILT_IN and entry.kind != BUILT_IN[entry.name].kind:
         yield f"{entry.name} is built in: choose another name"
 

@@ -394,6 +394,11 @@ class AgentEntry(Struct, frozen=True):
         """Never leaves the machine: the embedded model, a human, a script, or what the user declared so."""
         return self.local or self.kind in ("local", "manual", "scripted")
 
+    @property
+    def works_with_model(self) -> bool:
+        """Whether a program is to reach the embedded model: its own `model` is `local`, or `local/NAME`."""
+        return self.kind in ("command", "acp") and self.model.partition("/")[0] == "local"
+
 
 # --- references ---
 

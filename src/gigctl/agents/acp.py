@@ -73,8 +73,9 @@ class AcpAgent(ProgramAgent):
     async def _talk(self, tree: Path) -> AsyncIterator[Dialogue]:
         if self._sandbox is not None:
             async with converse_sandboxed(
-                self._sandbox, self.entry.argv, tree=tree, policy=self._policy(), environ=self._environ
-            ) as talk:
+                self._sandbox, self.entry.argv, tree=tree, policy=self._policy(), environ=self._environ,
+                through=self._through,
+            ) as talk:  # fmt: skip
                 yield talk
         else:
             async with converse(self.entry.argv, cwd=tree, env=self._bare_environment(), limit=self._output) as talk:

@@ -59,6 +59,7 @@ class CommandAgent(ProgramAgent):
                 policy=self._policy(*([place.prompt] if place.prompt else [])),
                 environ=self._environ,
                 stdin=place.stdin,
+                through=self._through,
             )
         return await proc.run_async(
             place.argv,

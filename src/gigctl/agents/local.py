@@ -69,6 +69,12 @@ class LocalAgent:
     ) -> None:
         await self._stack.aclose()
 
+    async def reach(self) -> Address:
+        """Where the model answers now. Raises ConfigError, TemporaryError."""
+        await self._reach()
+        assert self._address is not None  # noqa: S101
+        return self._address
+
     async def _reach(self) -> OpenAIAgent:
         """The agent of the server that lives: one that died, or was stopped, in the middle of a run is started anew."""
         async with self._opening:

@@ -1,7 +1,7 @@
 """What kinds that run a program of the user's have in common: what it may see, what it costs, and its folder.
 
 It runs in the sandbox: its folder writable, only the paths and variables that its entry names, never gigctl's own
-data; with network, unless it is declared local.
+data; with network, unless it is declared local. A local one may work with the embedded model (`model_gate.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from gigctl.agents.endpoint import redact
+from gigctl.agents.model_gate import ModelGate
 from gigctl.errors import ConfigError, PolicyError
 from gigctl.model import AgentEntry, Request
 from gigctl.paths import load_paths
@@ -47,6 +48,7 @@ class ProgramAgent:
         self._environ = environ
         self._unsafe = unsafe_no_sandbox
         self._sandbox: Sandbox | None = None
+        self._gate: ModelGate | None = None
         if not entry.argv:
             raise ConfigError(f"agent {entry.name}: no command", f"gigctl agent add {entry.name} -- PROGRAM ARGUMENT…")
 
@@ -55,6 +57,8 @@ class ProgramAgent:
         found = self._look()
         if isinstance(found, Sandbox):
             self._policy()
+            if self.entry.works_with_model:
+                self._gate = await ModelGate(self.entry, environ=self._environ).__aenter__()
             self._sandbox = found
         else:
             self._refuse(found)
@@ -74,6 +78,14 @@ class ProgramAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sandbox = None
+        if self._gate is not None:
+            await self._gate.__aexit__(kind, error, trace)
+            self._gate = None
+
+    @property
+    def _through(self) -> tuple[str, ...]:
+        """The command that starts the program inside, where it has one."""
+        return () if self._gate is None else self._gate.through
 
     def bound(self, request: Request) -> int | None:
         return self._price()
@@ -98,7 +110,8 @@ class ProgramAgent:
             readable=readable,
             writable=tuple(self._allowed(path) for path in self.entry.allow),
             never=(own.data, own.config, own.state, own.cache, own.runtime),
-            env=self._named(),
+            sockets=() if self._gate is None else (self._gate.socket,),
+            env={**({} if self._gate is None else self._gate.variables), **self._named()},
         )
 
     def _allowed(self, text: str) -> Path:

@@ -20,7 +20,7 @@ from gigctl.agents.base import AgentError, find_session
 from gigctl.errors import ConfigError, PolicyError
 from gigctl.model import AgentEntry, Draft, Part, Reply, Request, Usage
 from gigctl.system.sandbox import Missing, Sandbox, find_sandbox
-from support.acp_agents import AGENT_FILE, acp_entry
+from support.acp_agents import MARK, acp_entry
 
 needs_sandbox = pytest.mark.skipif(not isinstance(find_sandbox(), Sandbox), reason="no sandbox works here")
 
@@ -56,7 +56,7 @@ def seen(tree: Path) -> Any:
 
 
 def still_running() -> str:
-    return subprocess.run(["pgrep", "-af", AGENT_FILE.name], capture_output=True, text=True).stdout
+    return subprocess.run(["pgrep", "-af", MARK], capture_output=True, text=True).stdout
 
 
 # --- a turn ---
