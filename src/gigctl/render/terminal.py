@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -144,10 +145,16 @@ def ask(question: str, option: str, *, no_input: bool = False, tty: Path = Path(
     return answer
 
 
+_LOOK_SECONDS = 0.2
+
+
 def _read_line(descriptor: int) -> str | None:
     """One line; None where the terminal was closed or Ctrl-D pressed on an empty line."""
     line = b""
     while not line.endswith(b"\n"):
+        # A Ctrl-C that comes just before a read begins would wait for the read's end.
+        while not select.select([descriptor], [], [], _LOOK_SECONDS)[0]:
+            pass
         chunk = os.read(descriptor, 1024)
         if not chunk:
             return line.decode("utf-8", "replace") if line else None

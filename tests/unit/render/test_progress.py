@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
 import time
 from collections.abc import Callable
 from typing import Any
@@ -90,7 +91,10 @@ def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(to: str) -> None:
             else:
                 out.say("a note")
         terminal.flush()
-        text = os.read(main, 65536).decode()
+        pieces = []
+        while select.select([main], [], [], 0.5)[0]:  # a terminal gives what it has in pieces
+            pieces.append(os.read(main, 65536))
+        text = b"".join(pieces).decode()
     os.close(main)
     before, _, after = text.partition("a note\r\n")
     assert before.endswith("\x1b[2K")  # the painted line was wiped, and the cursor is at its beginning
