@@ -338,8 +338,9 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def load_agents(path: Path) -> dict[str, AgentEntry]:
-    """All agents by name, the built-in ones first. ConfigError names everything that is wrong in the file."""
+def load_agents(path: Path, leaving: str = "") -> dict[str, AgentEntry]:
+    """All agents by name, the built-in ones first. ConfigError names everything that is wrong in the file, but for the
+    one that is `leaving` it."""
     out = dict(BUILT_IN)
     problems: list[str] = []
     for name, table in _load_toml(path).items():
@@ -347,7 +348,7 @@ def load_agents(path: Path) -> dict[str, AgentEntry]:
             problems.append(f"{path}: {name}: expected a table, one an agent")
             continue
         out[name], found = read_agent(name, table)
-        problems += [f"{path}: {name}: {problem}" for problem in found]
+        problems += [f"{path}: {name}: {problem}" for problem in found if name != leaving]
     _raise(problems, "gigctl agent remove NAME, or mend the file")
     return out
 

@@ -72,6 +72,17 @@ def test_what_a_provider_takes_for_cached_tokens_is_looked_up(home: Path) -> Non
     assert f"{whole} in ({cached} cached)" in run_gigctl("agent", "show", "deep", home=home, code=0).out
 
 
+def test_an_agent_that_is_wrong_in_the_file_can_be_removed(home: Path) -> None:
+    """It is what the error's own hint says."""
+    run_gigctl("agent", "add", "a", "--", "true", home=home, code=0)
+    file = next(home.rglob("agents.toml"))
+    file.write_text(file.read_text() + '\n[b]\nkind = "no such"\n')
+    assert "gigctl agent remove NAME" in run_gigctl("agent", "list", home=home, code=3).err
+    run_gigctl("agent", "remove", "a", home=home, code=3)
+    run_gigctl("agent", "remove", "b", home=home, code=0)
+    run_gigctl("agent", "show", "a", home=home, code=0)
+
+
 def test_add_show_remove(home: Path) -> None:
     added(home, "a", "--model", "m", "--body", "top_p=0.5", "--body", "stop=END", "--header", "X-Y=env:Z")
     item = check_document(run_gigctl("agent", "show", "a", "--json", home=home).out, "agent")

@@ -120,7 +120,7 @@ def _with_script(entry: AgentEntry) -> AgentEntry:
 
 def remove_agent(path: Path, name: str) -> AgentEntry:
     with locked(path):
-        agents = load_agents(path)
+        agents = load_agents(path, leaving=name)
         entry = _get(agents, name)
         if entry == BUILT_IN.get(name):
             raise UsageError(f"{name} is built in and can't be removed")
