@@ -1,4 +1,4 @@
-"""A real coding agent, opencode, over the Agent Client Protocol: its provider is a scripted server, or the embedded one.
+"""A real coding agent, opencode, over the Agent Client Protocol: its provider is a scripted server or the embedded one.
 
 It runs where `opencode` is on PATH: `npm install -g opencode-ai@1.18`.
 """
