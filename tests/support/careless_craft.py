@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gigctl.crafts.writing import HELP, ON_TREE, OPTIONS, REQUIRES, ask, checks, context, read, split
+from gigctl.crafts.writing import HELP, ON_TREE, OPTIONS, REQUIRES, ask, checks, context, find_neighbours, read, split
 from gigctl.model import REGULAR, Change, Content, Gig, Source, Task
 
-__all__ = ["HELP", "NAME", "ON_TREE", "OPTIONS", "REQUIRES", "ask", "assemble", "checks", "context", "read", "split"]
+__all__ = [
+    "HELP",
+    "NAME",
+    "ON_TREE",
+    "OPTIONS",
+    "REQUIRES",
+    "ask",
+    "assemble",
+    "checks",
+    "context",
+    "find_neighbours",
+    "read",
+    "split",
+]
 
 NAME = "careless"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from gigctl.model import (
@@ -59,6 +59,10 @@ class Craft(Protocol):
 
     def context(self, task: Task) -> CheckContext:
         """What the checks may know of the task."""
+        ...
+
+    def find_neighbours(self, tree: Sequence[Change], changed: Collection[str]) -> frozenset[str]:
+        """The files of a tree that a change to some of them hangs on; none where the craft is not `ON_TREE`."""
         ...
 
     def assemble(

@@ -17,6 +17,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gigctl.crafts.registry import get_craft
 from gigctl.errors import TemporaryError, UsageError
 from gigctl.flow import checking, integration
 from gigctl.flow.dependents import release_dependents, renew_integration, void
@@ -154,15 +155,13 @@ _SAME = "its files and what they hang on are as they were"
 
 def _why_looked_at(known: _Known, paths: set[str], differing: set[str], shown: Sequence[Change]) -> str:
     """Why a human has to look (again), in half a sentence; empty where a signature may be carried."""
-    from gigctl.crafts.code.imports import find_neighbours
-
     changed = _first(path for path in differing if _touches(path, paths))
     if changed:
         return f"the client changed {changed}"
     if known.decision is None or known.content is None:
         return "its draft is on the new base"
     after = {change.path: change for change in shown} | {change.path: change for change in known.content.changes}
-    nearby = _first(differing & find_neighbours(tuple(after.values()), paths))
+    nearby = _first(differing & get_craft(known.task.craft).find_neighbours(tuple(after.values()), paths))
     if nearby:
         return f"the client changed {nearby}, which it hangs on"
     return "it was signed with a key, and only that key signs again" if known.decision.signer else ""

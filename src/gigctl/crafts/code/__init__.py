@@ -11,6 +11,7 @@ from gigctl.crafts.code.answers import parse_answer
 from gigctl.crafts.code.asking import ask
 from gigctl.crafts.code.choosing import find_named
 from gigctl.crafts.code.edits import apply_edits
+from gigctl.crafts.code.imports import find_neighbours
 from gigctl.crafts.code.paths import check_path
 from gigctl.model import (
     EXECUTABLE,
@@ -37,6 +38,7 @@ __all__ = [
     "assemble",
     "checks",
     "context",
+    "find_neighbours",
     "read",
     "split",
     "whole",

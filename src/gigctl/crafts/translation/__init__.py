@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from gigctl.crafts.translation.dialect import MOST_NESTED, TooDeep
 from gigctl.crafts.translation.prompt import ask
 from gigctl.crafts.translation.reading import read
 from gigctl.crafts.translation.words import has_words
-from gigctl.model import CheckContext, CheckSpec, Content, Gig, Source, Split, Task, TaskSpec
+from gigctl.model import Change, CheckContext, CheckSpec, Content, Gig, Source, Split, Task, TaskSpec
 
 __all__ = [
     "HELP",
@@ -30,6 +30,7 @@ __all__ = [
     "assemble",
     "checks",
     "context",
+    "find_neighbours",
     "read",
     "split",
     "whole",
@@ -167,6 +168,11 @@ def context(task: Task) -> CheckContext:
         format=str(task.context.get("format", "text")),
         definitions=str(task.context.get("definitions", "")),
     )
+
+
+def find_neighbours(tree: Sequence[Change], changed: Collection[str]) -> frozenset[str]:
+    """None: a text stands by itself."""
+    return frozenset()
 
 
 if TYPE_CHECKING:

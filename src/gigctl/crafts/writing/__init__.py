@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ __all__ = [
     "assemble",
     "checks",
     "context",
+    "find_neighbours",
     "read",
     "split",
     "whole",
@@ -189,6 +190,11 @@ def context(task: Task) -> CheckContext:
 
 
 # --- delivering ---
+
+
+def find_neighbours(tree: Sequence[Change], changed: Collection[str]) -> frozenset[str]:
+    """None: a text stands by itself."""
+    return frozenset()
 
 
 def assemble(
