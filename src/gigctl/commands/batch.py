@@ -147,5 +147,6 @@ def _go(
     out.unfinished = False
     if result.failure is not None:
         raise result.failure
-    out.next(f"gigctl queue {found.gig.ref}" if result.need_you else f"gigctl sign {found.gig.ref}")
+    if result.need_you or result.passed:
+        out.next(f"gigctl {'queue' if result.need_you else 'sign'} {found.gig.ref}")
     return worst_exit_code(result.codes)
