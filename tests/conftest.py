@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job ignores it, and children inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SCRUBBED = ("_API_KEY", "_proxy", "_PROXY", "GIT_", "GIGCTL_", "XDG_")
 

@@ -42,6 +42,8 @@ _PAST = {
 }  # fmt: skip
 _THIRD = {word: f"{word}es" if word.endswith("x") else "simplifies" if word == "simplify" else f"{word}s" for word in _PAST}  # noqa: E501  # fmt: skip
 _BASE = {form: base for forms in (_PAST, _THIRD) for base, form in forms.items()} | {base: base for base in _PAST}
+_STOPS = re.compile(r"(?<![.\s])\s*\.(?:\s+\.)*\Z")
+"""What ends a sentence; an ellipsis is not a stop."""
 Tense = Literal["imperative", "past", "present", ""]
 
 
@@ -145,7 +147,7 @@ def _written(rest: str, form: Form) -> str:
     text = (first + blank + more).rstrip()
     if form.stop:
         return text if text.endswith((".", "!", "?", "…")) else text + "."
-    return text.removesuffix(".") if not text.endswith("..") else text
+    return _STOPS.sub("", text) or text
 
 
 def _guess_type(text: str, types: Sequence[str]) -> str:

@@ -91,6 +91,14 @@ def test_too_few_say_nothing(log: list[str]) -> None:
     assert put_in_form("add a currency.", Form()) == "add a currency."
 
 
+@pytest.mark.parametrize(
+    ("subject", "written"),
+    [("Add it.", "Add it"), ("Add it . .", "Add it"), ("Wait...", "Wait..."), (".", "."), ("Wait .. .", "Wait .. .")],
+)
+def test_a_stop_goes_and_an_ellipsis_stays(subject: str, written: str) -> None:
+    assert put_in_form(subject, find_form(PLAIN)) == written
+
+
 _LOGS = st.sampled_from([CONVENTIONAL, KERNEL, TICKETS, PLAIN, LOWER_PAST])
 
 
