@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from importlib.resources import files
 
-from gigctl.crafts.code.choosing import BYTES_A_TOKEN, Shown, choose_files, lines_of
+from gigctl.crafts.code.choosing import BYTES_A_TOKEN, Shown, budget_of, choose_files, lines_of
 from gigctl.crafts.code.edits import find_differences
 from gigctl.crafts.code.evidence import render_failures
+from gigctl.crafts.code.examples import find_examples
 from gigctl.crafts.code.excerpts import render_spans
 from gigctl.model import AskContext, Change, CheckSpec, Content, Part, Request, Task
 
@@ -25,6 +26,8 @@ SAMPLED_AT = 0.7
 _LISTED, _LISTED_SMALL = 200, 40
 """Paths of other files that are listed, and for a model with a small window."""
 _SMALL_WINDOW = 12_000
+_EXAMPLES_SHARE = 8
+"""Of the room for files what the nearest functions may have."""
 _ANSWER_BYTES = 12_000
 _MOST_OUTPUT, _LEAST_OUTPUT = 8192, 512
 """Tokens. Below the latter no answer would fit, and the agent says so rather than cut one off."""
@@ -39,6 +42,7 @@ def ask(task: Task, context: AskContext) -> Request:
     if context.style:
         parts.append(Part("note", "The client's style:\n" + context.style))
     parts += [Part("example", f"{example.source}\n\n{example.target}") for example in context.examples]
+    parts += _examples(task, shown, context.window)
     parts += _neighbours(shown)
     parts.append(Part("source", _render_tree(task.tree, shown, context.window)))
     parts += [Part("note", note) for note in context.notes]
@@ -78,6 +82,23 @@ def _form(whole: bool, shown: Sequence[Shown]) -> str:
 
 
 # --- how they are shown ---
+
+
+def _examples(task: Task, shown: Sequence[Shown], window: int | None) -> list[Part]:
+    """Functions of the client's own, where the window has room for more than the task."""
+    if window is not None and window < _SMALL_WINDOW:
+        return []
+    found = find_examples(task, shown, budget_of(task, window) // _EXAMPLES_SHARE)
+    functions = "\n\n".join(_fenced(f"{one.path} ({one.why})", _span_text(one)) for one in found)
+    return (
+        [Part("example", f"How this repository writes such functions; leave them as they are:\n\n{functions}")]
+        if found
+        else []
+    )
+
+
+def _span_text(one: Shown) -> str:
+    return "\n".join(lines_of(one.change.data or b"")[one.spans[0].start : one.spans[0].stop])
 
 
 def _neighbours(shown: Sequence[Shown]) -> list[Part]:

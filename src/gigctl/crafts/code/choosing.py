@@ -16,7 +16,7 @@ from gigctl.crafts.code.excerpts import Span, choose_spans
 from gigctl.crafts.code.imports import Tree
 from gigctl.model import EXECUTABLE, REGULAR, AskContext, Change, Task
 
-__all__ = ["Shown", "budget_of", "choose_files", "find_named", "is_test"]
+__all__ = ["Shown", "budget_of", "choose_files", "find_named", "is_readable", "is_test"]
 
 SHOWN_BYTES = 48_000
 """The most that the files of one request have together unless the option `context` says otherwise: about 16,000
@@ -66,7 +66,7 @@ def find_named(task: Task) -> tuple[str, ...]:
 
 def choose_files(task: Task, context: AskContext) -> tuple[Shown, ...]:
     """What goes along, the most relevant first."""
-    readable = {change.path: change for change in task.tree if _is_readable(change)}
+    readable = {change.path: change for change in task.tree if is_readable(change)}
     budget = budget_of(task, context.window)
     failures = "\n".join(evidence.message for one in context.failures for evidence in one.evidence)
     places = list(_places_in(task.brief + "\n" + failures, readable))
@@ -162,7 +162,7 @@ def is_test(path: str) -> bool:
     return any(fnmatch(path, pattern) for pattern in _TESTS)
 
 
-def _is_readable(change: Change) -> bool:
+def is_readable(change: Change) -> bool:
     if change.mode not in (REGULAR, EXECUTABLE) or change.data is None or b"\0" in change.data:
         return False
     try:

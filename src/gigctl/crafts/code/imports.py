@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from gigctl.model import EXECUTABLE, REGULAR, Change
 
-__all__ = ["Tree", "find_neighbours", "is_python", "is_script"]
+__all__ = ["LARGEST", "Tree", "find_imported", "find_neighbours", "is_python", "is_script"]
 
 LARGEST = 512 * 1024
 """Bytes of a file that is looked into."""
@@ -78,6 +78,22 @@ def find_neighbours(tree: Sequence[Change], changed: Collection[str]) -> frozens
     known = Tree.of(tree)
     imported = {name for path in changed for name in known.imports(path)}
     return frozenset((imported | set(known.importers(changed))) - set(changed))
+
+
+def find_imported(path: str, text: str) -> Iterator[str]:
+    """The modules that a file imports by the names that it gives them, libraries too: `os.path`, `./total`, `react`.
+
+    By patterns alone, as many files are looked at: a docstring's example of an import counts as one.
+    """
+    if is_python(path):
+        yield from (
+            module or name
+            for _, module, names in _searched_in_python(text)
+            for name in (names or [""])
+            if module or name
+        )
+    elif is_script(path):
+        yield from (found["name"] for found in _REQUIRED.finditer(text))
 
 
 def _word(path: str) -> str:
