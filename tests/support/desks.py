@@ -19,7 +19,7 @@ from gigctl.paths import load_paths
 from gigctl.records import AttemptRecord, TaskRecord
 from support.llm_server import LLMServer
 
-QUICK = Waits(pause=0.01, longest_pause=0.02, patience=2.0, recovery=0.2, grace=0.6)
+QUICK = Waits(pause=0.01, longest_pause=0.02, patience=2.0, handover=1.0, outage=2.0, recovery=0.2, grace=0.6)
 PRICE = 1_000_000
 """Picodollars a token, both ways: a dollar a million."""
 

@@ -140,6 +140,7 @@ def try_one(
     if trial.overspent:
         out.warn(f"that is more than the {render_usd(trial.bound or 0)} it could cost at most: look at its prices")
     with open_desk() as desk:
+        agents.note_recovery(desk, trial)
         if agents.clear_overspent(desk, trial):
             out.say(f"it kept within its price: {name} is no longer marked as one that cost more than it could")
 

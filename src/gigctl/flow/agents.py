@@ -27,6 +27,7 @@ __all__ = [
     "find_overspent",
     "get_agent",
     "guess_kind",
+    "note_recovery",
     "remove_agent",
     "try_agent",
 ]
@@ -185,6 +186,13 @@ def clear_overspent(desk: Desk, trial: Trial) -> bool:
     with desk.ledger.writing() as tx:
         limits.clear_overspent(tx, trial.agent)
     return True
+
+
+def note_recovery(desk: Desk, trial: Trial) -> None:
+    """What a test has answered is asked again at once, however often it failed before."""
+    if desk.paths.ledger.exists():
+        with desk.ledger.writing() as tx:
+            limits.record_success(tx, trial.agent)
 
 
 def try_agent(entry: AgentEntry, env: Mapping[str, str], *, unsafe_no_sandbox: bool = False) -> Trial:

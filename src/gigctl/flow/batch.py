@@ -193,6 +193,7 @@ class _Work:
     async def openings(self) -> AsyncIterator[Opening]:
         n, pages = 0, RowPages(self.batch.gig, self.options.path, self.collector.run.id, self.rows.head)
         async for group in self._ahead.groups(READ_AHEAD):
+            self._count()
             for row, kept in zip(group, pages.places(group), strict=True):
                 await self._wait_for_room(n)
                 opening = self._opening(n, row, kept)
@@ -334,8 +335,8 @@ class _Work:
         self._moved.set()
 
     def _emit(self, line: Line) -> None:
-        result, ahead = self.result, self._ahead
-        result.total = ahead.count if ahead.ended else self.rows.guess_total(ahead.count)
+        result = self.result
+        self._count()
         result.done += 1
         result.passed += line.status == "ok"
         result.need_you += line.status == "failed check"
@@ -345,6 +346,10 @@ class _Work:
         result.codes |= line.codes
         self.outlet.put(line)
         self.progress(result)
+
+    def _count(self) -> None:
+        ahead = self._ahead
+        self.result.total = ahead.count if ahead.ended else self.rows.guess_total(ahead.count)
 
     def prune(self) -> None:
         """Drops what the file has no more, where all of it was read. What is signed stays."""

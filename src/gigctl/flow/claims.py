@@ -64,10 +64,12 @@ class Ask(Struct, frozen=True):
 
 
 class Later(Struct, frozen=True):
-    """Not now: again in so many seconds, or when the flight of the very same question has ended."""
+    """Not now: again in so many seconds, or when the flight of the very same question has ended. `resting`: the agent
+    is left alone, since it failed too often."""
 
     seconds: float
     flight: Key | None = None
+    resting: bool = False
 
 
 class Lost(Struct, frozen=True):
@@ -152,8 +154,9 @@ class Claims:
         wait = limits.take_turn(tx, entry, int(self._desk.now().timestamp() * 1e6), tokens)
         if wait <= 0:
             return None
-        self._crew.failing.add(entry.name)  # another process may have found it so
-        return Later(wait)
+        resting = limits.is_resting(tx, entry.name)
+        self._crew.note_failing(entry.name)  # another process may have found it so
+        return Later(wait, resting=resting)
 
     def _find_answer(self, tx: Tx, situation: Situation, entry: AgentEntry, key: Key) -> KeptAnswer | Later | None:
         """An answer to the very same question that the ledger has, or soon will; None where it has to be asked."""

@@ -33,8 +33,8 @@ class Crew:
         """Exit codes that those reasons stand for."""
         self.places: defaultdict[str, Places] = defaultdict(lambda: Places(options.jobs))
         """Agent → the calls that it may be sent at once by this run."""
-        self.failing: set[str] = set()
-        """Agents that failed lately: whose next answer ends that."""
+        self.failing: dict[str, float] = {}
+        """Agents that failed lately, whose next answer ends that → since when (monotonic)."""
         self.marked: set[str] = set()
         """Agents that cost more than they could, before this run: their prices are not to be trusted."""
         self._desk = desk
@@ -44,6 +44,8 @@ class Crew:
         self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._versions: dict[str, int] = {}
         self._held: dict[str, float] = {}  # agent → until when (monotonic) this run does without it
+        self._why_held: dict[str, str] = {}
+        self._last: dict[str, tuple[float, str]] = {}  # agent → when it failed last (monotonic), and how
         self._not_before: dict[str, float] = {}  # agent → what its last `retry-after` asked for (monotonic)
         self._stack = AsyncExitStack()
 
@@ -74,7 +76,7 @@ class Crew:
                 with self._desk.ledger.writing() as tx:
                     self._versions[name] = attempts.put_agent_version(tx, name, agent_version_hash(entry))
                     if limits.is_failing(tx, name):
-                        self.failing.add(name)
+                        self.note_failing(name)
                     if limits.find_overspent(tx, name):
                         self.marked.add(name)
                 if self._paced and (at_once := getattr(opened, "at_once", None)) is not None:
@@ -107,6 +109,31 @@ class Crew:
             self.codes.add(error.exit_code)
         return error.message
 
+    # --- who fails ---
+
+    def note_failing(self, name: str, reason: str = "") -> None:
+        """It failed once more, or was found to be failing."""
+        now = time.monotonic()
+        self.failing.setdefault(name, now)
+        self._last[name] = (now, reason or self._last.get(name, (0.0, ""))[1])
+
+    def note_answer(self, name: str, at: float) -> None:
+        """It answered at `at` (monotonic): what failed since then fails on."""
+        failed = self._last.get(name, (0.0, ""))[0]
+        if failed <= at:
+            self.failing.pop(name, None)
+        elif name in self.failing:
+            self.failing[name] = failed
+
+    def find_outage(self, name: str) -> float:
+        """For how many seconds it has brought nothing."""
+        return time.monotonic() - self.failing.get(name, time.monotonic())
+
+    def give_up(self, name: str, seconds: float) -> str:
+        """This run does without it until it may be asked again; the word of why."""
+        reason = self._last.get(name, (0.0, ""))[1]
+        return self.hold(name, seconds, f"{name}: {reason or 'it failed each time that it was asked'}")
+
     # --- who is left alone ---
 
     @property
@@ -115,9 +142,16 @@ class Crew:
         now = time.monotonic()
         return frozenset(name for name, until in self._held.items() if until > now)
 
-    def hold(self, name: str, seconds: float) -> None:
-        """This run does without it for so long."""
+    @property
+    def why_held(self) -> str:
+        """Why the first of those is; the empty string where none is."""
+        return next((self._why_held[name] for name in self._held if name in self.held), "")
+
+    def hold(self, name: str, seconds: float, why: str = "") -> str:
+        """This run does without it for so long; the word of why."""
         self._held[name] = time.monotonic() + seconds
+        self._why_held[name] = why or f"{name} asks to be left alone for {seconds:.0f} s"
+        return self._why_held[name]
 
     def leave_alone(self, name: str, seconds: float) -> None:
         """It asked for that by a `retry-after`."""

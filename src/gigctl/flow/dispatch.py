@@ -196,10 +196,11 @@ class Collector:
     def _situation(self, tx: Tx, task_id: int) -> Situation:
         return load_situation(tx, task_id, run=self.run.id, retry_unknown=self._options.retry_unknown)
 
-    def _steps(self, situation: Situation, known: RoundFacts | None = None) -> list[Step]:
-        """`known`: the round's facts where they are newer than the situation."""
+    def _steps(self, situation: Situation, known: RoundFacts | None = None, without: str = "") -> list[Step]:
+        """`known`: the round's facts where they are newer than the situation; `without`: as if an agent were held."""
         task, crew = situation.task, self.crew
-        facts = TaskFacts(task.state, frozenset(crew.stopped), crew.held, bool(self.caps.find(task.id)))
+        held = crew.held | {without} if without else crew.held
+        facts = TaskFacts(task.state, frozenset(crew.stopped), held, bool(self.caps.find(task.id)))
         return next_steps(facts, known or situation.round_facts)
 
     def _is_next(self, tx: Tx, question: Question) -> bool:
@@ -218,6 +219,8 @@ class Collector:
     async def _rest(self, situation: Situation, end: Step, reason: str) -> None:
         """Writes the state in which the task waits, and tells."""
         task = situation.task
+        if end == Wait("later"):
+            reason = reason or self.crew.why_held
         if (isinstance(end, Wait) and not reason) or end == Review(ASKS):
             with self._desk.ledger.reading() as tx:
                 reason = find_reason(tx, situation, end, self.run.id)
@@ -256,14 +259,24 @@ class Collector:
                 marked = step.agent in self.crew.marked
                 return self.caps.reach(situation.task.id, found, step.agent, marked=marked)
             later = found if isinstance(found, Later) else Later(ROOM_SECONDS)
-            if later.seconds > waits.patience:
-                self.crew.hold(step.agent, later.seconds)
-                return f"{step.agent} asks to be left alone for {later.seconds:.0f} s"
+            if later.resting:
+                if self._is_too_long(self.crew.find_outage(step.agent), situation, step):
+                    return self.crew.give_up(step.agent, later.seconds)
+            elif later.seconds > waits.patience:
+                return self.crew.hold(step.agent, later.seconds)
             if time.monotonic() - looked > waits.recovery:
                 runs.recover(self._desk.ledger)
                 looked = time.monotonic()
             await self._wait(later)
         return ""
+
+    def _is_too_long(self, outage: float, situation: Situation, step: Attempt) -> bool:
+        """Whether an agent that fails is waited for no more: sooner where the next of the chain can be asked."""
+        waits = self._options.waits
+        if outage <= waits.handover:
+            return False
+        others = self._steps(situation, without=step.agent)
+        return outage > waits.outage or any(isinstance(each, Attempt) and each.slot == step.slot for each in others)
 
     async def _wait(self, later: Later) -> None:
         flight, recovery = self._claims.find_flight(later), self._options.waits.recovery
@@ -321,24 +334,24 @@ class Collector:
             return AgentError("unavailable", error.message, sent=False, cost=0), time.monotonic() - begun
 
     async def _settle_failure(self, ask: Ask, error: AgentError, seconds: float, *, crowded: bool) -> str:
-        name = ask.agent
+        name, reason = ask.agent, f"{error.kind.replace('_', ' ')}: {error.message}"
         if error.kind in STOPPED:
             self.crew.stop(name, error)
         if error.retry_after is not None:
             self.crew.leave_alone(name, error.retry_after)
         if error.kind != "question":
-            self.crew.failing.add(name)
+            self.crew.note_failing(name, reason)
         now = self._desk.now().timestamp()
         over = await self._writer.commit(
             lambda tx: settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now, crowded=crowded)
         )
         if over:
             self.caps.overspend(name)
-        return f"{name}: {error.kind.replace('_', ' ')}: {error.message}"
+        return f"{name}: {reason}"
 
     async def _settle_draft(self, ask: Ask, draft: Draft, *, alone: bool) -> tuple[str, Rested | None]:
         """The answer with its cost, and the revision that it is; an answer that can't be read is malformed."""
-        view = ask.question.view
+        view, answered = ask.question.view, time.monotonic()
         # Known at once: whoever waits for their turn must not be sent before this is on disk.
         if draft.cost is not None and ask.reserved is not None and draft.cost > ask.reserved:
             self.caps.overspend(ask.agent)
@@ -347,7 +360,7 @@ class Collector:
         if content is not None and alone and work.runs_here(view.specs):
             verdicts = await work.assess(content, view.specs, view.context)
         rested = await self._writer.commit(lambda tx: self._settle(tx, ask, draft, content, reason, verdicts))
-        self.crew.failing.discard(ask.agent)
+        self.crew.note_answer(ask.agent, answered)
         return (f"{ask.agent}: malformed: {reason}" if reason else ""), rested
 
     def _settle(

@@ -117,7 +117,8 @@ class _Lines:
         """The first sign that is not blank, without taking it. Raises UsageError for UTF-16 that nobody named."""
         while not self._ended and (not self._first() or (len(self._held) < _ENOUGH and b"\n" not in self._held)):
             self._fill()
-        wide = self._held.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in self._held[:_ENOUGH]
+        begins = self._held[:_ENOUGH]
+        wide = begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or begins.count(0) * 4 > len(begins)
         if wide and self._encoding.lower().startswith("utf-8"):
             raise UsageError(f"{self.name} looks like UTF-16: expected UTF-8", "--encoding utf-16")
         self.marked = self._held.startswith(codecs.BOM_UTF8) or codecs.lookup(self._encoding).name != "utf-8"

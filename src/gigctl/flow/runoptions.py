@@ -17,6 +17,10 @@ class Waits(Struct, frozen=True):
     longest_pause: float = 60.0
     patience: float = 120.0
     """How long a `retry-after` is waited out. An agent that asks for more is out of this run's reach until then."""
+    handover: float = 10.0
+    """How long an agent that fails again and again is waited for where the next of a chain can be asked."""
+    outage: float = 60.0
+    """And where nobody else can. Then it is out of this run's reach until it may be tried once more."""
     recovery: float = 5.0
     """How often who waits for room under a cap or a limit looks whether a dead run holds it."""
     grace: float = GRACE_SECONDS

@@ -24,7 +24,7 @@ def take_turn(tx: Tx, entry: AgentEntry, now: int, tokens: int) -> float:
     # Of the embedded model it is the number of slots: more may wait in its process than it answers at once.
     if entry.kind != "local" and entry.concurrency is not None and _in_flight(tx, entry.name) >= entry.concurrency:
         return 0.05
-    if (tx.once("SELECT failures FROM agent_limit WHERE name = ?", entry.name) or 0) >= FAILURES:
+    if is_resting(tx, entry.name):
         hold_back(tx, entry.name, now + FIRST_REST)  # one goes and tries; the others see what becomes of it
     if entry.rpm is None and entry.tpm is None:
         return 0.0
@@ -101,6 +101,11 @@ def record_success(tx: Tx, name: str) -> None:
     """It answers again."""
     tx.forget()
     tx.run("UPDATE agent_limit SET failures = 0, open_until = 0 WHERE name = ? AND failures > 0", name)
+
+
+def is_resting(tx: Tx, name: str) -> bool:
+    """Whether it failed so often that nobody but one who tries is to ask it."""
+    return (tx.once("SELECT failures FROM agent_limit WHERE name = ?", name) or 0) >= FAILURES
 
 
 def is_failing(tx: Tx, name: str) -> bool:

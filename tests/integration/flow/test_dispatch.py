@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
@@ -117,8 +118,40 @@ def test_never_sent_is_released_and_left_for_later(tmp_path: Path) -> None:
         assert len(attempts_of(desk, f"{gig}.1")) == TRIES
         run(desk, gig)
         # The next run asks again: the fifth failure opens the breaker for two seconds, which are waited out; after the
-        # sixth it is left alone for longer than this run waits.
+        # sixth the agent has failed for longer than this run waits.
         assert len(attempts_of(desk, f"{gig}.1")) == TRIES + 2
+
+
+IMPATIENT = replace(QUICK, handover=0.1, outage=0.4)
+
+
+def test_an_agent_that_fails_on_and_on_is_waited_for_no_more(desk: Desk, server: LLMServer) -> None:
+    """Its rests grow to a minute, and each task has some tries: a hundred tasks would wait for hours."""
+    gig = add_texts(desk, 40)
+    server.queue(*[status(500)] * 200)
+    began = time.monotonic()
+    result, ends = run(desk, gig, waits=IMPATIENT)
+    assert time.monotonic() - began < 10
+    assert code(result) == 75
+    assert {end.end for end in ends.values()} == {Wait("later")}
+    assert len(ends) == 40
+    assert {end.reason for end in ends.values()} == {"a: unavailable: answered 500: no"}
+    assert server.count < 40
+
+
+def test_what_fails_on_and_on_is_handed_over_at_once_where_another_can_be_asked(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk, 40)
+    server.script = lambda asked: status(500) if asked.json["model"] == "model-a" else FINE
+    result, ends = run(desk, gig, agents="a,b", waits=IMPATIENT)
+    assert (code(result), result.failure) == (0, None)
+    assert {end.end for end in ends.values()} == {Review("a draft passed its checks")}
+
+
+def test_an_agent_that_comes_back_in_time_is_asked_again(desk: Desk, server: LLMServer) -> None:
+    gig = add_texts(desk, 12)
+    server.queue(*[status(500)] * limits.FAILURES)
+    result, _ = run(desk, gig, waits=replace(QUICK, outage=20.0))
+    assert (code(result), result.failure) == (0, None)
 
 
 _HALF = json.dumps("half \ud800 a sign").encode()
