@@ -184,6 +184,9 @@ WRITING = ("writing", "--brief", "Write text 1, please.")
         ((*WRITING, "gone.txt"), b"", "gone.txt: No such file"),
         (("writing", "-", "--brief", "-"), b"A text.", "`-` stands twice"),
         (("writing",), b"", "--brief: writing needs it"),
+        (("writing",), b"A caf\xe9", "standard input is not UTF-8 (byte 6)"),
+        (("writing",), b"A \0 text", "standard input has zero bytes"),
+        (("writing", __file__), b"", "--brief: writing needs it"),
         (("code", "--brief", "x"), b"", "code needs a file"),
     ],
 )
@@ -193,6 +196,11 @@ def test_what_is_no_job_costs_nothing(
     ran = office.gigctl("do", *words, "-a", "a", stdin=stdin, code=2)
     assert (ran.out, ran.err.startswith("error: "), said in ran.err) == ("", True, True), ran.err
     assert server.count == 0
+
+
+def test_standard_input_alone_is_the_brief(office: Office, server: LLMServer) -> None:
+    office.gigctl("do", "writing", "-a", "a", stdin=b"A toast, please.\n")
+    assert server.requests[0].last.endswith("A toast, please.")
 
 
 @pytest.mark.parametrize("closed", ["<&-", "</dev/null", "2>&- <&-"])

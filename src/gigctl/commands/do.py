@@ -29,7 +29,7 @@ LARGEST = 16 * 1024 * 1024
     app,
     "do",
     example="echo 'Bonjour' | gigctl do translation --to en\n"
-    "gigctl do writing --brief 'A toast, 60 words' --set length=300..450\n"
+    "echo 'A toast, 60 words' | gigctl do writing --set length=300..450\n"
     "gigctl do code slug.py --brief 'Keep digits' --check 'acceptance=pytest -q'",
 )
 def do_(

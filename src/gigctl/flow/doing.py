@@ -16,6 +16,7 @@ from gigctl.flow import policy
 from gigctl.flow.asking import craft_gig, craft_task, task_gig
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector, Opened, Opening
+from gigctl.flow.intake import STDIN_NAME
 from gigctl.flow.jobs import Asked
 from gigctl.flow.planning import open_new
 from gigctl.flow.resting import Rested
@@ -50,6 +51,8 @@ def get_name(craft: str) -> str:
 def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOptions, default: Sequence[str]) -> Answer:
     """Drafts and checks what is asked for. Raises UsageError, PolicyError."""
     craft = get_craft(asked.craft)
+    if source is not None and source.name == STDIN_NAME and not asked.brief and _is_brief_alone(craft):
+        asked, source = replace(asked, brief=_text(source)), None
     own = Own(asked.brief, asked.source_language, dict(asked.options), asked.checks)
     specs = _specs(desk, craft, asked, own, source)
     runs.recover(desk.ledger)
@@ -78,6 +81,22 @@ def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOpt
     with desk.ledger.reading() as tx:
         answer = _answer(tx, gig, craft, source, in_order) if len(made) == len(specs) else None
     return Answer(answer, tuple(ends[task] for task in in_order if task in ends), result)
+
+
+def _is_brief_alone(craft: Craft) -> bool:
+    """Whether a brief is all that it needs."""
+    return "brief" in craft.REQUIRES and not craft.ON_TREE
+
+
+def _text(source: Source) -> str:
+    """What is to be done, where nothing else was given."""
+    try:
+        text = source.data.decode().strip()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"standard input is not UTF-8 (byte {error.start + 1}): expected the brief") from error
+    if "\0" in text:
+        raise UsageError("standard input has zero bytes: expected the brief, a text")
+    return text
 
 
 def _specs(desk: Desk, craft: Craft, asked: Asked, own: Own, source: Source | None) -> tuple[TaskSpec, ...]:
