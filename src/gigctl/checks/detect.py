@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.checks.protect import PROTECTED
 from gigctl.checks.settings import Files, Setting, find_settings, mentions
@@ -23,7 +24,8 @@ from gigctl.model import CheckSpec
 
 __all__ = ["Tool", "as_spec", "find_tools", "is_installed", "protected_by"]
 
-Kind = Literal["test", "types", "lint", "format"]
+Kind = Literal["test", "other test", "types", "lint", "format"]
+"""An `other test` is the runner of a second language."""
 _BIN = "node_modules/.bin"
 _VENVS = (".venv", "venv")
 _MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
@@ -43,23 +45,22 @@ class Tool(Struct, frozen=True):
 
 
 def find_tools(files: Files, environ: Mapping[str, str], repository: Path | None = None) -> tuple[Tool, ...]:
-    """What the tree is tested and judged with, one of each kind of tool, the test runner first.
+    """What the tree is tested and judged with, one of each kind of tool for a language, the test runners first.
 
     `repository` is the client's checkout, whose own virtual environment and packages are what is run.
     """
     said = find_settings(files)
     python = _python(repository)
     package = _package(files)
-    tests = next(_tests(files, said, python, package, environ, repository), None)
-    found = [*([tests] if tests else []), *_types(files, said, python), *_style(said, python)]
-    return tuple(found)
+    return (*_tests(files, said, python, package), *_types(files, said, python), *_style(said, python))
 
 
 def as_spec(tool: Tool, environ: Mapping[str, str], repository: Path | None = None) -> CheckSpec:
     """The check that a gig gets. What is not installed is not required."""
     required = is_installed(tool.argv, environ, repository)
-    if tool.kind == "test":
-        return CheckSpec("test", "command", {"run": list(tool.argv)}, required)
+    if tool.kind in ("test", "other test"):
+        name = "test" if tool.kind == "test" else f"test-{tool.name}"
+        return CheckSpec(name, "command", {"run": list(tool.argv)}, required)
     return CheckSpec(tool.name, "style", {"tool": tool.name, "run": list(tool.argv)}, required)
 
 
@@ -147,21 +148,21 @@ def _words(value: object) -> list[str]:
 # --- test runners ---
 
 
-def _tests(
-    files: Files, said: Sequence[Setting], python: str, package: Mapping[str, Any], environ: Mapping[str, str],
-    repository: Path | None,
-) -> Iterator[Tool]:  # fmt: skip
-    """What may run the tests, likeliest first."""
+def _tests(files: Files, said: Sequence[Setting], python: str, package: Mapping[str, Any]) -> Iterator[Tool]:
+    """What runs the tests of each language, Python's first; where there is none, the Makefile's."""
+    found = [tool for tool in (_python_runner(files, said, python), _script_runner(files, package)) if tool is not None]
+    named = (name for name in _MAKEFILES if re.search(r"^test\s*:(?!=)", files.texts.get(name, ""), re.MULTILINE))
+    if not found and (name := next(named, "")):
+        found = [Tool("test", "make", ("make", "test"), f"the target test of {name}")]
+    yield from found[:1]
+    yield from (replace(tool, kind="other test") for tool in found[1:])
+
+
+def _python_runner(files: Files, said: Sequence[Setting], python: str) -> Tool | None:
     paths = sorted(path for path in files.paths if _TEST_PATH.search(path))
     if why := _why_pytest(files, said, paths):
-        yield Tool("test", "pytest", (python, "-m", "pytest", "-q"), why)
-    if script := _script_runner(files, package):
-        yield script
-    if paths:
-        yield _unittest(files, paths, python)
-    for name in _MAKEFILES:
-        if re.search(r"^test\s*:(?!=)", files.texts.get(name, ""), re.MULTILINE):
-            yield Tool("test", "make", ("make", "test"), f"the target test of {name}")
+        return Tool("test", "pytest", (python, "-m", "pytest", "-q"), why)
+    return _unittest(files, paths, python) if paths else None
 
 
 def _why_pytest(files: Files, said: Sequence[Setting], paths: Sequence[str]) -> str:
@@ -207,7 +208,7 @@ def _script_runner(files: Files, package: Mapping[str, Any]) -> Tool | None:
     script = scripts.get("test") if isinstance(scripts, dict) else None
     if isinstance(script, str) and script.strip() and "no test specified" not in script:
         argv = _plain_script(script)
-        return Tool("test", argv[-1] if argv[0] == "npm" else _name(argv), argv, "scripts.test in package.json")
+        return Tool("test", _name(argv), argv, "scripts.test in package.json")
     for name, more in (("vitest", ("run",)), ("jest", ())):
         if name in _dependencies(package):
             return Tool("test", name, (f"{_BIN}/{name}", *more), f"{name} in package.json")

@@ -64,6 +64,26 @@ def test_what_runs_the_tests(texts: dict[str, str], argv: str) -> None:
     assert found is None or found.why
 
 
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (
+            {"pytest.ini": "[pytest]\n", "package.json": '{"scripts": {"test": "jest --ci"}}'},
+            {"test": "python3 -m pytest -q", "test-jest": "node_modules/.bin/jest --ci"},
+        ),
+        (
+            {"test_a.py": "import unittest\n", "package.json": '{"scripts": {"test": "karma start"}}'},
+            {"test": "python3 -m unittest", "test-npm": "npm test"},
+        ),
+        ({"pytest.ini": "[pytest]\n", "Makefile": "test:\n\tpytest\n"}, {"test": "python3 -m pytest -q"}),
+        ({"GNUmakefile": "test:\n\tx\n", "Makefile": "test:\n\ty\n"}, {"test": "make test"}),
+    ],
+)
+def test_each_language_has_a_runner(texts: dict[str, str], names: dict[str, str]) -> None:
+    found = [as_spec(tool, ENVIRON) for tool in find_tools(tree(texts), ENVIRON)]
+    assert {spec.name: " ".join(map(str, spec.options["run"])) for spec in found} == names  # type: ignore[call-overload]
+
+
 def test_types_linters_and_formatters() -> None:
     said = "[tool.mypy]\nfiles = ['src']\n[tool.ruff]\n[tool.ruff.format]\n[tool.black]\n[tool.isort]\n"
     found = find_tools(tree({"pyproject.toml": said, ".flake8": "[flake8]\n"}), ENVIRON)
