@@ -82,7 +82,9 @@ def test_an_answer_from_a_file_and_from_a_pipe(home: Path) -> None:
     (home / "answer.md").write_text("Sie\n")
     run_gigctl("answer", "me-1.1", f"@{home}/answer.md", home=home, code=0)
     run_gigctl("run", "me-1", home=home, code=0)
-    assert "The answer: Sie\n" in run_gigctl("show", "me-1.1", "--prompt", home=home, code=0).out
+    shown = run_gigctl("show", "me-1.1", "--prompt", home=home, code=0)
+    assert "The answer: Sie\n" in shown.out
+    assert "was sent the answer alone" in shown.err
 
 
 def test_a_question_is_foreign_text(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def show(
             else:
                 out.raw(found.text.encode("utf-8", "surrogateescape"))
             out.say(render_call(found.attempt, found.n, found.of, found.led_to))
+            if found.answered:
+                out.say("an agent that could go on with the session that had asked was sent the answer alone")
         elif why:
             out.page(render_why(sheet, out.terminal, find_reasons(desk, sheet)))
         else:

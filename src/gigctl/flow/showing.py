@@ -41,13 +41,15 @@ def find_reasons(desk: Desk, sheet: TaskSheet) -> tuple[str, ...]:
 
 class Prompt(Struct, frozen=True):
     """What a call sent, each part under its role. `n` counts the calls from 1; `led_to` is the revision that came
-    of it or was edited from it, None where it is only the last call."""
+    of it or was edited from it, None where it is only the last call. `answered`: the call before it had asked a person,
+    so that who could go on with that session was told the answer alone."""
 
     text: str
     attempt: AttemptRecord
     n: int
     of: int
     led_to: RevisionRecord | None
+    answered: bool
 
 
 def find_prompt(desk: Desk, sheet: TaskSheet) -> Prompt:
@@ -56,11 +58,13 @@ def find_prompt(desk: Desk, sheet: TaskSheet) -> Prompt:
     if not sheet.attempts:
         raise UsageError(f"nothing was sent for {sheet.task.ref} yet", f"gigctl run {sheet.task.ref}")
     made_by = _made_by(sheet)
-    n = next((n for n, a in enumerate(sheet.attempts, 1) if a.id == made_by), None)
-    attempt = sheet.attempts[n - 1 if n else -1]
+    found = next((n for n, a in enumerate(sheet.attempts, 1) if a.id == made_by), None)
+    n = found or len(sheet.attempts)
+    attempt = sheet.attempts[n - 1]
     parts = load_request(desk.ledger, attempt).parts
     text = "".join(f"--- {part.role} ---\n{part.text}\n" for part in parts)
-    return Prompt(text, attempt, n or len(sheet.attempts), len(sheet.attempts), sheet.shown if n else None)
+    answered = n > 1 and sheet.attempts[n - 2].outcome == "question"
+    return Prompt(text, attempt, n, len(sheet.attempts), sheet.shown if found else None, answered)
 
 
 def _made_by(sheet: TaskSheet) -> int | None:
