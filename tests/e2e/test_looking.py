@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -229,6 +231,32 @@ def test_in_a_program_of_ones_own(office: Office, drafted: str) -> None:
     office.gigctl("config", "set", "diff-tool", command)
     office.gigctl("diff", drafted, "--tool", "")
     assert (office.home / "seen").exists()
+
+
+def test_in_a_difftool_of_ones_git(office: Office, server: LLMServer, tmp_path: Path) -> None:
+    """Of each changed file, one whose mode alone differs left out; in a copy."""
+    client = make_repository(tmp_path / "client", {"greet.py": b"print('hi')\n", "run.sh": b"echo\n", "same.py": b"\n"})
+    office.gigctl("gig", "add", "--craft", "code", "--repo", str(client.path), "--brief", "Greet", "-a", "manual")
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    (changed / "greet.py").write_text("print('good day')\n")
+    (changed / "run.sh").write_text("echo\n")
+    (changed / "run.sh").chmod(0o755)
+    (changed / "same.py").write_text("\n")
+    (changed / "über uns.txt").write_text("new\n")
+    office.gigctl("edit", "me-1.1", "--from", str(changed), code=None)
+    git = ["git", "config", "--global"]
+    env = {**os.environ, "HOME": str(office.home)}
+    seen = office.home / "seen"
+    command = f'cat "$LOCAL" "$REMOTE" >>"{seen}"; echo gone >>"$REMOTE"'
+    subprocess.run([*git, "difftool.mine.cmd", command], check=True, env=env)
+    office.gigctl("diff", "me-1.1", "--tool", "mine")
+    assert seen.read_text() == "print('hi')\nprint('good day')\nnew\n"
+    subprocess.run([*git, "diff.tool", "mine"], check=True, env=env)
+    office.gigctl("diff", "me-1.1", "--tool", "")
+    assert seen.read_text().count("good day") == 2
+    assert "gone" not in office.gigctl("diff", "me-1.1").out
+    assert "there is no program 'other'" in office.gigctl("diff", "me-1.1", "--tool", "other", code=3).err
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import os
 import socket
-from pathlib import Path
 
 from msgspec import Struct
 
-from gigctl.system import proc
+from gigctl.system.git.own import get_own_setting
 
 __all__ = ["Person", "find_person", "own_address", "signs_off"]
-
-_READ_BY_GIT = ("PATH", "HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
 
 
 class Person(Struct, frozen=True):
@@ -42,13 +38,13 @@ def _plain(word: str) -> str:
 
 def find_person(fallback: Person) -> Person:
     """The freelancer, by `git config --global`; each of name and address from `fallback` where it is not set."""
-    return Person(_setting("user.name") or fallback.name, _setting("user.email") or fallback.email)
+    return Person(get_own_setting("user.name") or fallback.name, get_own_setting("user.email") or fallback.email)
 
 
 def signs_off() -> bool:
     """Whether the freelancer's git adds `Signed-off-by` to patches by itself (`format.signOff`): to certify what that
     stands for is a conscious act, so that nothing else makes us add it."""
-    return _setting("format.signOff", "--type=bool") == "true"
+    return get_own_setting("format.signOff", "--type=bool") == "true"
 
 
 def own_address() -> str:
@@ -58,11 +54,3 @@ def own_address() -> str:
     except (OSError, KeyError):
         login = "freelancer"
     return f"{login}@{socket.gethostname() or 'localhost'}"
-
-
-def _setting(key: str, *how: str) -> str:
-    env = {name: os.environ[name] for name in _READ_BY_GIT if name in os.environ}
-    argv = ["git", "config", "--global", "--includes", "--null", *how, "--get", key]
-    # The root: no repository there whose settings `includeIf` could bring in.
-    done = proc.run(argv, env=env | {"LC_ALL": "C"}, cwd=Path("/"), timeout=10)
-    return done.text.rstrip("\0").strip() if done.ok else ""
