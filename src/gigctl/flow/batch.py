@@ -316,7 +316,7 @@ class _Work:
             self.result.wants.append(end)
         if end.made is not None:
             if not end.made.cached:
-                self.result.seconds.append(end.made.seconds)
+                self.result.took(end.made.seconds)
             line = line_of_made(place.id, end)
         else:
             with self.desk.ledger.reading() as tx:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
@@ -59,6 +59,10 @@ class Plan(Struct, frozen=True):
         return list(dict.fromkeys(planned.task.gig for planned in self.tasks))
 
 
+REMEMBERED = 1000
+"""Calls of which a run's progress tells how long they take."""
+
+
 class RunResult(Struct):
     """What a run came to: counts, the tasks that want a person (the first of them), and the exit codes met."""
 
@@ -71,12 +75,21 @@ class RunResult(Struct):
     failed: int = 0
     waiting: int = 0
     pruned: int = 0
-    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=1000))  # of the last calls that brought a draft
+    calls: int = 0  # that brought a draft
+    seconds: list[float] = field(default_factory=list)  # that the last of them took, in no order
     spent: int = 0
     wants: list[Rested] = field(default_factory=list)
     codes: set[int] = field(default_factory=set)
     stopped: dict[str, str] = field(default_factory=dict)
     over_budget: str = ""
+
+    def took(self, seconds: float) -> None:
+        """One more call that brought a draft. Who shows the progress reads the list in another thread meanwhile."""
+        if len(self.seconds) < REMEMBERED:
+            self.seconds.append(seconds)
+        else:
+            self.seconds[self.calls % REMEMBERED] = seconds
+        self.calls += 1
 
     @property
     def next_command(self) -> str | None:
@@ -217,7 +230,7 @@ async def _openings(lane: Sequence[Planned], options: RunOptions) -> AsyncIterat
 
 def count_rested(result: RunResult, end: Rested) -> None:
     if end.made is not None and not end.made.cached:
-        result.seconds.append(end.made.seconds)
+        result.took(end.made.seconds)
     yours = end.end in (Review(YOURS), Review(ASKS))
     gated = yours or any(verdict.gates for verdict in end.verdicts)
     result.done += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,7 +26,7 @@ _BAR = 25
 
 
 class State(Struct, frozen=True):
-    """Counts of tasks. `cost` is in picodollars, None where unknown; `p50` and `p95` are seconds that a call takes."""
+    """Counts of tasks. `cost` is in picodollars, None where unknown; `calls` are the seconds that the last took."""
 
     total: int
     done: int = 0
@@ -34,8 +34,13 @@ class State(Struct, frozen=True):
     need_you: int = 0
     failed: int = 0
     cost: int | None = 0
-    p50: float | None = None
-    p95: float | None = None
+    calls: Sequence[float] = ()
+
+    def took(self, *shares: int) -> list[float | None]:
+        """The seconds within which so many of a hundred calls end; None where there was none. It sorts: for who shows
+        it, not for who counts."""
+        calls = sorted(self.calls)
+        return [round(calls[len(calls) * share // 100], 3) if calls else None for share in shares]
 
 
 def progress_text(state: State, seconds: float, *, ended: bool = False) -> str:
@@ -53,8 +58,9 @@ def progress_text(state: State, seconds: float, *, ended: bool = False) -> str:
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min")
         if state.total > state.done:
             parts.append(f"{render_seconds((state.total - state.done) / rate)} left")
-    if state.p50 is not None and state.p95 is not None:
-        parts.append(f"p50 {render_seconds(state.p50)}  p95 {render_seconds(state.p95)}")
+    p50, p95 = state.took(50, 95)
+    if p50 is not None and p95 is not None:
+        parts.append(f"p50 {render_seconds(p50)}  p95 {render_seconds(p95)}")
     return "  ".join(parts)
 
 
@@ -62,11 +68,12 @@ def json_progress(state: State, seconds: float, *, ended: bool = False) -> dict[
     """What a script may want to know of work under way; `left` is a forecast in seconds."""
     rate = state.done / seconds if seconds > 0 else 0.0
     left = (state.total - state.done) / rate if rate and state.total > state.done else None
+    p50, p95 = state.took(50, 95)
     return {
         "progress": {
             "total": state.total, "done": state.done, "passed": state.passed, "needYou": state.need_you,
             "failed": state.failed, "cost": json_usd(state.cost), "seconds": round(seconds, 3),
-            "rate": round(rate, 3), "p50": state.p50, "p95": state.p95,
+            "rate": round(rate, 3), "p50": p50, "p95": p95,
             "left": None if left is None else round(left, 3), "ended": ended,
         }
     }  # fmt: skip

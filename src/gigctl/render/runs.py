@@ -34,9 +34,9 @@ def render_plan(plan: Plan) -> str:
 
 
 def state_of(result: RunResult) -> State:
-    calls = sorted(result.seconds)
-    p50, p95 = (round(calls[len(calls) * share // 100], 3) if calls else None for share in (50, 95))
-    return State(result.total, result.done, result.passed, result.need_you, result.failed, result.spent, p50, p95)
+    return State(
+        result.total, result.done, result.passed, result.need_you, result.failed, result.spent, result.seconds
+    )  # fmt: skip
 
 
 def why(end: Rested) -> str:

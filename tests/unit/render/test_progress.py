@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from gigctl.flow.run import RunResult
 from gigctl.render.output import Output
 from gigctl.render.progress import ByteProgress
+from gigctl.render.runs import state_of
 
 MEGA = 1_000_000
 
@@ -100,3 +102,12 @@ def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(to: str) -> None:
     assert before.endswith("\x1b[2K")  # the painted line was wiped, and the cursor is at its beginning
     assert "━" in before
     assert "━" in after  # and is painted again beneath
+
+
+def test_how_long_calls_take_is_told_of_the_last_thousand() -> None:
+    result = RunResult(1, 5000, "the same command")
+    for n in range(3000):
+        result.took(float(n))
+    assert sorted(result.seconds) == [float(n) for n in range(2000, 3000)]
+    assert state_of(result).took(50, 95) == [2500.0, 2950.0]
+    assert state_of(RunResult(1, 1, "")).took(50, 95) == [None, None]
