@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -45,8 +45,10 @@ class Crew:
         self._versions: dict[str, int] = {}
         self._held: dict[str, float] = {}  # agent → until when (monotonic) this run does without it
         self._why_held: dict[str, str] = {}
+        self._in_a_row: Counter[str] = Counter()  # agent → failures since its last answer
         self._last: dict[str, tuple[float, str]] = {}  # agent → when it failed last (monotonic), and how
         self._not_before: dict[str, float] = {}  # agent → what its last `retry-after` asked for (monotonic)
+        self._resting: dict[str, float] = {}  # agent → until when it is left alone, since it fails (monotonic)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -111,17 +113,27 @@ class Crew:
 
     # --- who fails ---
 
-    def note_failing(self, name: str, reason: str = "") -> None:
-        """It failed once more, or was found to be failing."""
+    def note_failing(self, name: str) -> None:
+        """It was found to be failing."""
         now = time.monotonic()
         self.failing.setdefault(name, now)
-        self._last[name] = (now, reason or self._last.get(name, (0.0, ""))[1])
+        self._last.setdefault(name, (now, ""))
+
+    def note_failure(self, name: str, reason: str) -> None:
+        """It failed once more."""
+        self.note_failing(name)
+        self._last[name] = (time.monotonic(), reason)
+        self._in_a_row[name] += 1
+        if self._in_a_row[name] >= limits.FAILURES:  # what is begun is not to be sent while the ledger is told
+            self.let_rest(name, limits.FIRST_REST / 1e6)
 
     def note_answer(self, name: str, at: float) -> None:
         """It answered at `at` (monotonic): what failed since then fails on."""
         failed = self._last.get(name, (0.0, ""))[0]
         if failed <= at:
             self.failing.pop(name, None)
+            self._resting.pop(name, None)
+            self._in_a_row.pop(name, None)
         elif name in self.failing:
             self.failing[name] = failed
 
@@ -157,6 +169,11 @@ class Crew:
         """It asked for that by a `retry-after`."""
         self._not_before[name] = max(self._not_before.get(name, 0.0), time.monotonic() + seconds)
 
+    def let_rest(self, name: str, seconds: float) -> None:
+        """It failed too often: until it may be tried again what was begun already is not sent either."""
+        self._resting[name] = time.monotonic() + seconds
+
     def may_be_sent(self, name: str) -> bool:
         """Whether nothing that happened since a call was begun keeps it from being sent."""
-        return name not in self.stopped and self._not_before.get(name, 0.0) <= time.monotonic()
+        until = max(self._not_before.get(name, 0.0), self._resting.get(name, 0.0))
+        return name not in self.stopped and until <= time.monotonic()

@@ -28,7 +28,7 @@ from gigctl.flow.facts import Situation, load_situation, with_draft
 from gigctl.flow.pool import Pool, Writer
 from gigctl.flow.resting import Made, Rested, codes_of, find_reason, put_to_rest, write_rest
 from gigctl.flow.runoptions import RunOptions, Waits
-from gigctl.flow.settling import Settled, settle_draft, settle_failure
+from gigctl.flow.settling import BREAKS, Settled, settle_draft, settle_failure
 from gigctl.flow.steps import (
     ASKS,
     STOPPED,
@@ -53,6 +53,8 @@ __all__ = ["Collector", "Fresh", "Opened", "Opening"]
 
 CROWDED = frozenset({"rate_limited", "overloaded"})
 """Ends of a call that say that too many were sent."""
+SOONER = 0.05
+"""Seconds by which this run's own clock lets an agent be asked before the ledger does: who tries is not held up."""
 ROOM_SECONDS = 0.1
 """How long who found no room under a cap waits before looking again: calls in flight may leave some."""
 
@@ -298,10 +300,14 @@ class Collector:
             self._unsent.add(ask.attempt)
             places = self.crew.places[ask.agent]
             async with places as begun:
-                if not self._may_send(ask):
-                    return "", None
-                self._unsent.discard(ask.attempt)
-                called = await self._call(ask)
+                called = None
+                if self._may_send(ask):
+                    self._unsent.discard(ask.attempt)
+                    called = await self._call(ask)
+            if called is None:
+                await self._take_back(ask)
+                await self._pool.pause(ROOM_SECONDS)  # the ledger may let it go again at once
+                return "", None
             if isinstance(called, Draft):
                 places.answered()
                 return await self._settle_draft(ask, called, alone=alone)
@@ -339,12 +345,16 @@ class Collector:
             self.crew.stop(name, error)
         if error.retry_after is not None:
             self.crew.leave_alone(name, error.retry_after)
-        if error.kind != "question":
-            self.crew.note_failing(name, reason)
+        elif error.kind in BREAKS and not crowded:
+            self.crew.note_failure(name, reason)
         now = self._desk.now().timestamp()
-        over = await self._writer.commit(
-            lambda tx: settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now, crowded=crowded)
-        )
+
+        def settle(tx: Tx) -> tuple[bool, float]:
+            over = settle_failure(tx, ask.task, ask.attempt, name, error, seconds, now, crowded=crowded)
+            return over, limits.find_rest(tx, name, int(now * 1e6))
+
+        over, rest = await self._writer.commit(settle)
+        self.crew.let_rest(name, rest - SOONER)
         if over:
             self.caps.overspend(name)
         return f"{name}: {reason}"

@@ -12,7 +12,7 @@ from gigctl.ledger.store import Tx
 from gigctl.model import Content, Draft
 from gigctl.records import TaskRecord
 
-__all__ = ["Settled", "settle_draft", "settle_failure"]
+__all__ = ["BREAKS", "Settled", "settle_draft", "settle_failure"]
 
 BREAKS = frozenset({"rate_limited", "overloaded", "unavailable", "timeout"})
 """Ends of a call that say of the server that it can't now, and not of the question."""

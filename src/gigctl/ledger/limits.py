@@ -18,9 +18,8 @@ BURST_SHARE = 10
 
 def take_turn(tx: Tx, entry: AgentEntry, now: int, tokens: int) -> float:
     """Counts a call against the agent's limits; the seconds to wait instead, 0 where it may go (and was counted)."""
-    open_until = tx.once("SELECT open_until FROM agent_limit WHERE name = ?", entry.name) or 0
-    if open_until > now:
-        return float(open_until - now) / 1e6
+    if rest := find_rest(tx, entry.name, now):
+        return rest
     # Of the embedded model it is the number of slots: more may wait in its process than it answers at once.
     if entry.kind != "local" and entry.concurrency is not None and _in_flight(tx, entry.name) >= entry.concurrency:
         return 0.05
@@ -55,6 +54,11 @@ def _too_early(arrival: int, now: int, per_minute: int | None, units: int) -> in
 
 def _in_flight(tx: Tx, name: str) -> int:
     return int(tx.value("SELECT count(*) FROM attempt WHERE agent = ? AND outcome IS NULL", name))
+
+
+def find_rest(tx: Tx, name: str, now: int) -> float:
+    """For how many seconds yet nobody is to ask it; 0 where it may be asked."""
+    return max(0.0, float((tx.once("SELECT open_until FROM agent_limit WHERE name = ?", name) or 0) - now) / 1e6)
 
 
 def hold_back(tx: Tx, name: str, until: int) -> None:

@@ -456,7 +456,9 @@ def test_a_server_that_never_answers_is_given_up(desk: Desk, server: LLMServer) 
     server.script = lambda asked: Reply(hang=True)
     desk.agents["a"] = paid("a", server, timeout=0.3)
     done = batch(desk, texts(10), jobs=8)
-    assert (done.statuses, done.code, server.count) == ({"unknown": 10}, 75, 10)
+    assert (done.code, sum(done.statuses.values())) == (75, 10)
+    assert done.statuses.keys() <= {"unknown", "not run"}  # those that were on the way: no more are sent to their loss
+    assert 5 <= server.count == done.statuses["unknown"]
     assert money(desk)["me-1"][0] > 0
 
 
