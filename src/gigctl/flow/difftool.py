@@ -11,8 +11,8 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.showing import Pair
 from gigctl.model import Content
 from gigctl.system import proc
+from gigctl.system.git.config import find_difftool
 from gigctl.system.git.folder import check_out
-from gigctl.system.git.own import find_difftool
 from gigctl.system.git.store import Store
 
 __all__ = ["run_tool"]

@@ -7,7 +7,7 @@ import socket
 
 from msgspec import Struct
 
-from gigctl.system.git.own import get_own_setting
+from gigctl.system.git.config import get_own_setting
 
 __all__ = ["Person", "find_person", "own_address", "signs_off"]
 
