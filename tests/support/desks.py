@@ -11,7 +11,7 @@ from gigctl.flow.gigfile import TaskWish, Wish
 from gigctl.flow.intake import add_gig
 from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult, carry_out, plan_run
-from gigctl.flow.runoptions import RunOptions, Waits
+from gigctl.flow.runoptions import SILENT, Notices, RunOptions, Waits
 from gigctl.ledger import attempts, clients, tasks
 from gigctl.ledger.verify import check_ledger
 from gigctl.model import AgentEntry, Reference
@@ -49,12 +49,14 @@ def add_texts(desk: Desk, count: int = 1, about: str = "", **wish: Any) -> str:
     return add_gig(desk, Wish(craft="writing", **{"brief": "texts", "tasks": briefs, **wish})).gig.ref
 
 
-def run(desk: Desk, *refs: str, agents: str = "a", **options: Any) -> tuple[RunResult, dict[str, Rested]]:
+def run(
+    desk: Desk, *refs: str, agents: str = "a", notices: Notices = SILENT, **options: Any
+) -> tuple[RunResult, dict[str, Rested]]:
     """What `gigctl run REF -a AGENTS` does: its result, and each task at rest."""
     asked = RunOptions(**{"agents": tuple(agents.split(",")), "jobs": 4, "waits": QUICK, **options})
     plan = plan_run(desk, refs, asked, ("a",))
     ends: dict[str, Rested] = {}
-    result = carry_out(desk, plan, asked, lambda end, _: ends.update({end.ref: end}))
+    result = carry_out(desk, plan, asked, lambda end, _: ends.update({end.ref: end}), notices)
     assert check_ledger(desk.ledger) == []
     return result, ends
 

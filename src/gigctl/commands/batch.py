@@ -12,7 +12,7 @@ import typer
 
 from gigctl.commands.asking import Asking
 from gigctl.commands.options import Yes, command, verb
-from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, run_options
+from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, notices_of, run_options
 from gigctl.errors import GateError, Interrupted, UsageError, worst_exit_code
 from gigctl.flow.batch import Batch, BatchOptions, carry_out_batch, open_batch
 from gigctl.flow.desk import Desk, open_desk
@@ -131,13 +131,13 @@ def _go(
 ) -> int:  # fmt: skip
     from gigctl.render.batch import writing_lines
     from gigctl.render.progress import Progress
-    from gigctl.render.runs import STOPPING, state_of
+    from gigctl.render.runs import state_of
 
     out.unfinished = True
     with writing_lines(out, output, rows.head) as write, Progress(out, 0, form) as progress:
         result = carry_out_batch(
             desk, found, rows, asked, wanted, run, write, lambda so_far: progress.show(state_of(so_far)),
-            lambda: out.say(STOPPING),
+            notices_of(out),
         )  # fmt: skip
         progress.show(state_of(result))
         if isinstance(result.failure, Interrupted):

@@ -10,7 +10,7 @@ import typer
 
 from gigctl.commands.asking import Asking
 from gigctl.commands.options import command, verb
-from gigctl.commands.running import Again, Limits, run_options
+from gigctl.commands.running import Again, Limits, notices_of, run_options
 from gigctl.errors import UsageError, worst_exit_code
 from gigctl.flow.desk import open_desk
 from gigctl.flow.doing import Answer, do, get_name
@@ -49,7 +49,7 @@ def do_(
         path = Path(file).absolute() if file and file != "-" else None
         asked = asking.load(craft=get_name(craft), path=path, store=desk.store, command="do")
         run, default = run_options(desk, limits, Again())
-        done = do(desk, asked, source, client, run, default)
+        done = do(desk, asked, source, client, run, default, notices_of(out))
     _answer(out, done)
     if done.result.failure is not None and done.answer is None:
         raise done.result.failure

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gigctl.commands.options import Yes, command, filtered_references, references, verb
-from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, run_options
+from gigctl.commands.running import Again, Limits, ProgressForm, check_progress, notices_of, run_options
 from gigctl.errors import UsageError, worst_exit_code
 from gigctl.flow.desk import Desk, open_desk
 from gigctl.flow.resting import Rested
@@ -15,7 +15,7 @@ from gigctl.flow.run import Plan, RunResult, carry_out, plan_run
 from gigctl.flow.runoptions import RunOptions
 from gigctl.render.agents import render_overspent
 from gigctl.render.output import Output
-from gigctl.render.runs import STOPPING, json_rested, render_ends, render_plan, state_of
+from gigctl.render.runs import json_rested, render_ends, render_plan, state_of
 
 app = verb()
 
@@ -77,11 +77,6 @@ def _go(desk: Desk, out: Output, plan: Plan, options: RunOptions, *, form: str, 
     return worst_exit_code(result.codes)
 
 
-def _stopping(out: Output) -> str:
-    """On a line of its own: the terminal has just shown ^C."""
-    return f"\n{STOPPING}" if out.error_terminal.is_tty else STOPPING
-
-
 def _carry_out(desk: Desk, out: Output, plan: Plan, options: RunOptions, form: str) -> RunResult:
     """Under `--jsonl` each task is a line as soon as it is at rest."""
     from gigctl.render.progress import Progress
@@ -99,7 +94,7 @@ def _carry_out(desk: Desk, out: Output, plan: Plan, options: RunOptions, form: s
             elif out.json:
                 items.append(json_rested(end))
 
-        result = carry_out(desk, plan, options, told, lambda: out.say(_stopping(out)))
+        result = carry_out(desk, plan, options, told, notices_of(out))
         progress.show(state_of(result))
     out.unfinished = False
     out.changed("run", items, render_ends(result), refs)

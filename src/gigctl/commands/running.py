@@ -11,10 +11,11 @@ from gigctl.config import load_settings
 from gigctl.errors import UsageError
 from gigctl.flow.desk import Desk
 from gigctl.flow.run import resolve_default
-from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.runoptions import Notices, RunOptions
+from gigctl.render.output import Output
 from gigctl.values import parse_usd
 
-__all__ = ["Again", "Limits", "ProgressForm", "check_progress", "run_options"]
+__all__ = ["Again", "Limits", "ProgressForm", "check_progress", "notices_of", "run_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class Limits:
 ProgressForm = Annotated[
     str, typer.Option("--progress", metavar="json", help="Progress as a line of JSON a second, on stderr.")
 ]
+
+
+def notices_of(out: Output) -> Notices:
+    """What is told of meanwhile, on stderr."""
+    from gigctl.render.runs import STOPPING, render_failing
+
+    def stopping() -> None:
+        out.say(f"\n{STOPPING}" if out.error_terminal.is_tty else STOPPING)  # the terminal has just shown ^C
+
+    return Notices(stopping, lambda agent, reason: out.say(render_failing(agent, reason)))
 
 
 def check_progress(form: str) -> None:

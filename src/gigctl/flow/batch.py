@@ -30,7 +30,7 @@ from gigctl.flow.results import Line, line_of, line_of_made, load_line
 from gigctl.flow.rowpages import RowPages
 from gigctl.flow.rows import BadRow, Row, Rows
 from gigctl.flow.run import RunResult, finish_result, with_what_is_kept
-from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.runoptions import SILENT, Notices, RunOptions
 from gigctl.flow.steps import Review, Wait
 from gigctl.ledger import clients, gigs, job_rows, jobs, runs, tasks
 from gigctl.ledger.store import Tx
@@ -123,7 +123,7 @@ def _make_gig(tx: Tx, client: ClientRecord, options: BatchOptions, asked: Asked)
 
 def carry_out_batch(
     desk: Desk, batch: Batch, rows: Rows, asked: Asked, options: BatchOptions, run: RunOptions,
-    write: Callable[[Line], None], progress: Callable[[RunResult], None], stopping: Callable[[], None] = lambda: None,
+    write: Callable[[Line], None], progress: Callable[[RunResult], None], notices: Notices = SILENT,
 ) -> RunResult:  # fmt: skip
     """Every row a line to `write`, which may block, in the order in which they end, or as they stand. Safe to stop and
     to run again."""
@@ -131,7 +131,7 @@ def carry_out_batch(
     with runs.Run(desk.ledger, run.max_cost) as own, Outlet(write) as outlet:
         result = RunResult(own.id, 0, "the same command")
         work = _Work(desk, batch, rows, asked, options, run, outlet, progress, result)
-        collector = work.collector = Collector(desk, own, run, work.rested, stopping)
+        collector = work.collector = Collector(desk, own, run, work.rested, notices)
         gc.freeze()
         try:
             asyncio.run(collector.dispatch({batch.chain[0]: work.openings()}))

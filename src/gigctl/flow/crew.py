@@ -46,6 +46,7 @@ class Crew:
         self._held: dict[str, float] = {}  # agent → until when (monotonic) this run does without it
         self._why_held: dict[str, str] = {}
         self._in_a_row: Counter[str] = Counter()  # agent → failures since its last answer
+        self._told: set[str] = set()  # agents of which was told that they fail
         self._last: dict[str, tuple[float, str]] = {}  # agent → when it failed last (monotonic), and how
         self._not_before: dict[str, float] = {}  # agent → what its last `retry-after` asked for (monotonic)
         self._resting: dict[str, float] = {}  # agent → until when it is left alone, since it fails (monotonic)
@@ -134,6 +135,7 @@ class Crew:
             self.failing.pop(name, None)
             self._resting.pop(name, None)
             self._in_a_row.pop(name, None)
+            self._told.discard(name)
         elif name in self.failing:
             self.failing[name] = failed
 
@@ -141,10 +143,19 @@ class Crew:
         """For how many seconds it has brought nothing."""
         return time.monotonic() - self.failing.get(name, time.monotonic())
 
+    def find_news(self, name: str) -> str:
+        """How it fails, once for as long as it does; then the empty string."""
+        if name in self._told:
+            return ""
+        self._told.add(name)
+        return self._how_it_fails(name)
+
     def give_up(self, name: str, seconds: float) -> str:
         """This run does without it until it may be asked again; the word of why."""
-        reason = self._last.get(name, (0.0, ""))[1]
-        return self.hold(name, seconds, f"{name}: {reason or 'it failed each time that it was asked'}")
+        return self.hold(name, seconds, f"{name}: {self._how_it_fails(name)}")
+
+    def _how_it_fails(self, name: str) -> str:
+        return self._last.get(name, (0.0, ""))[1] or "it failed each time that it was asked"
 
     # --- who is left alone ---
 

@@ -27,7 +27,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.facts import Situation, load_situation, with_draft
 from gigctl.flow.pool import Pool, Writer
 from gigctl.flow.resting import Made, Rested, codes_of, find_reason, put_to_rest, write_rest
-from gigctl.flow.runoptions import RunOptions, Waits
+from gigctl.flow.runoptions import SILENT, Notices, RunOptions, Waits
 from gigctl.flow.settling import BREAKS, Settled, settle_draft, settle_failure
 from gigctl.flow.steps import (
     ASKS,
@@ -73,12 +73,11 @@ disk, where there is nothing to do."""
 
 
 class Collector:
-    """Drives tasks until nothing is left to do on them. `told` hears of each task that has come to rest, `stopping`
-    of the first Ctrl-C."""
+    """Drives tasks until nothing is left to do on them. `told` hears of each task that has come to rest."""
 
     def __init__(
         self, desk: Desk, run: Run, options: RunOptions, told: Callable[[Rested], None],
-        stopping: Callable[[], None] = lambda: None,
+        notices: Notices = SILENT,
     ) -> None:  # fmt: skip
         self.run = run
         self.crew = Crew(desk, options)
@@ -86,12 +85,13 @@ class Collector:
         self._desk = desk
         self._options = options
         self._told = told
+        self._notices = notices
         self._codes: set[int] = set()
         self._writer = Writer(desk.ledger)
         self._claims = Claims(desk, run.id, self.crew, self._is_next)
         self._unsent: set[int] = set()  # attempts that were begun, and wait for their turn
         self._elsewhere: list[int] | None = []  # tasks that another run works on, to be looked at once more; None: now
-        self._pool: Pool[Opening] = Pool(options.jobs, self._drive, stopping, options.waits.grace)
+        self._pool: Pool[Opening] = Pool(options.jobs, self._drive, notices.stopping, options.waits.grace)
 
     @property
     def codes(self) -> set[int]:
@@ -261,19 +261,25 @@ class Collector:
                 marked = step.agent in self.crew.marked
                 return self.caps.reach(situation.task.id, found, step.agent, marked=marked)
             later = found if isinstance(found, Later) else Later(ROOM_SECONDS)
-            if later.resting:
-                if self._is_too_long(self.crew.find_outage(step.agent), situation, step):
-                    return self.crew.give_up(step.agent, later.seconds)
-            elif later.seconds > waits.patience:
-                return self.crew.hold(step.agent, later.seconds)
+            if why := self._give_up(later, situation, step):
+                return why
             if time.monotonic() - looked > waits.recovery:
                 runs.recover(self._desk.ledger)
                 looked = time.monotonic()
             await self._wait(later)
         return ""
 
+    def _give_up(self, later: Later, situation: Situation, step: Attempt) -> str:
+        """Why the agent is not waited for; the empty string where it is."""
+        if not later.resting:
+            return self.crew.hold(step.agent, later.seconds) if later.seconds > self._options.waits.patience else ""
+        if news := self.crew.find_news(step.agent):
+            self._notices.failing(step.agent, news)
+        is_given_up = self._is_too_long(self.crew.find_outage(step.agent), situation, step)
+        return self.crew.give_up(step.agent, later.seconds) if is_given_up else ""
+
     def _is_too_long(self, outage: float, situation: Situation, step: Attempt) -> bool:
-        """Whether an agent that fails is waited for no more: sooner where the next of the chain can be asked."""
+        """Whether an agent that fails was waited for long enough: less where the next of the chain can be asked."""
         waits = self._options.waits
         if outage <= waits.handover:
             return False

@@ -21,7 +21,7 @@ from gigctl.flow.jobs import Asked
 from gigctl.flow.planning import open_new
 from gigctl.flow.resting import Rested
 from gigctl.flow.run import RunResult, count_rested, finish_result
-from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.runoptions import SILENT, Notices, RunOptions
 from gigctl.flow.steps import Done
 from gigctl.ledger import clients, gigs, revisions, runs, tasks
 from gigctl.ledger.store import Tx
@@ -48,7 +48,10 @@ def get_name(craft: str) -> str:
     return get_craft(craft).NAME
 
 
-def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOptions, default: Sequence[str]) -> Answer:
+def do(
+    desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOptions, default: Sequence[str],
+    notices: Notices = SILENT,
+) -> Answer:  # fmt: skip
     """Drafts and checks what is asked for. Raises UsageError, PolicyError."""
     craft = get_craft(asked.craft)
     if source is not None and source.name == STDIN_NAME and not asked.brief and _is_brief_alone(craft):
@@ -69,7 +72,7 @@ def do(desk: Desk, asked: Asked, source: Source | None, client: str, run: RunOpt
             ends[end.task] = end
             count_rested(result, end)
 
-        collector = Collector(desk, here, run, rested)
+        collector = Collector(desk, here, run, rested, notices)
         made: dict[int, int] = {}
         gc.freeze()
         asyncio.run(collector.dispatch({chain[0]: _openings(gig, craft, specs, chain, run, made)}))

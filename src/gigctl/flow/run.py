@@ -29,7 +29,7 @@ from gigctl.flow.dispatch import Collector, Opening
 from gigctl.flow.planning import Planned, bound_of_all, open_planned, plan_task
 from gigctl.flow.references import check_craft, find_tasks
 from gigctl.flow.resting import Rested
-from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.runoptions import SILENT, Notices, RunOptions
 from gigctl.flow.steps import (
     ASKS,
     YOURS,
@@ -170,10 +170,9 @@ def plan_run(
 
 def carry_out(
     desk: Desk, plan: Plan, options: RunOptions, told: Callable[[Rested, RunResult], None],
-    stopping: Callable[[], None] = lambda: None,
+    notices: Notices = SILENT,
 ) -> RunResult:  # fmt: skip
-    """Does what was planned; `told` hears of each task at rest, `stopping` of the first Ctrl-C. Safe to stop at any
-    time and to run again."""
+    """Does what was planned; `told` hears of each task at rest. Safe to stop at any time and to run again."""
     runs.recover(desk.ledger)
     with runs.Run(desk.ledger, options.max_cost) as run:
         result = RunResult(run.id, len(plan.tasks), f"gigctl run {' '.join(plan.gigs[:3])}")
@@ -182,7 +181,7 @@ def carry_out(
             count_rested(result, end)
             told(end, result)
 
-        collector = Collector(desk, run, options, rested, stopping)
+        collector = Collector(desk, run, options, rested, notices)
         gc.freeze()
         try:
             asyncio.run(collector.dispatch(_lanes(plan, options)))

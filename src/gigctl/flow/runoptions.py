@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from gigctl.flow.pool import GRACE_SECONDS
 
-__all__ = ["RunOptions", "Waits"]
+__all__ = ["SILENT", "Notices", "RunOptions", "Waits"]
+
+
+def _nobody(*_: object) -> None:
+    """Who wants to hear nothing."""
+
+
+class Notices(Struct, frozen=True):
+    """Who hears of what happens meanwhile: of the first Ctrl-C; of an agent (its name, and how it failed last) that
+    fails again and again, and is waited for."""
+
+    stopping: Callable[[], None] = _nobody
+    failing: Callable[[str, str], None] = _nobody
+
+
+SILENT = Notices()
 
 
 class Waits(Struct, frozen=True):

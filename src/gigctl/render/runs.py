@@ -15,9 +15,10 @@ from gigctl.render.figures import json_usd, render_count, render_usd
 from gigctl.render.progress import State
 from gigctl.render.tasks import json_check
 
-__all__ = ["STOPPING", "json_rested", "render_ends", "render_plan", "state_of"]
+__all__ = ["STOPPING", "json_rested", "render_ends", "render_failing", "render_plan", "state_of"]
 
 STOPPING = f"stopping: calls in flight have {GRACE_SECONDS:.0f} s to finish; once more abandons them"
+
 SHOWN = 20
 """Tasks that want a person are listed up to so many; the queue has them all."""
 
@@ -37,6 +38,11 @@ def state_of(result: RunResult) -> State:
     return State(
         result.total, result.done, result.passed, result.need_you, result.failed, result.spent, result.seconds
     )  # fmt: skip
+
+
+def render_failing(agent: str, reason: str) -> str:
+    """Of an agent that is waited for: `deep fails: unavailable: answered 500; it is tried again now and then`."""
+    return f"{agent} fails: {reason}; it is tried again now and then"
 
 
 def why(end: Rested) -> str:

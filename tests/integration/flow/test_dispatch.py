@@ -22,7 +22,7 @@ from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector
 from gigctl.flow.planning import open_planned
 from gigctl.flow.run import carry_out, plan_run
-from gigctl.flow.runoptions import RunOptions
+from gigctl.flow.runoptions import Notices, RunOptions
 from gigctl.flow.showing import find_sheet
 from gigctl.flow.steps import TRIES, Attempt, Done, Review, Wait
 from gigctl.insight.queue import list_queue
@@ -151,8 +151,11 @@ def test_an_agent_that_comes_back_in_time_is_asked_again(desk: Desk, server: LLM
     gig = add_texts(desk, 40)
     back = time.monotonic() + 1.0
     server.script = lambda asked: FINE if time.monotonic() > back else status(500)
-    result, _ = run(desk, gig, waits=replace(QUICK, outage=20.0))
+    heard: list[tuple[str, str]] = []
+    notices = Notices(failing=lambda agent, reason: heard.append((agent, reason)))
+    result, _ = run(desk, gig, notices=notices, waits=replace(QUICK, outage=20.0))
     assert (code(result), result.failure) == (0, None)
+    assert heard == [("a", "unavailable: answered 500: no")]
     assert time.monotonic() - back < 10
 
 
