@@ -284,7 +284,7 @@ def rate(k: int, n: int) -> str:
     z, p = 1.96, k / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return f"{k}/{n} ({100 * (middle - half):.0f}-{100 * (middle + half):.0f} %)"
+    return f"{k}/{n} ({max(0.0, 100 * (middle - half)):.0f}-{100 * (middle + half):.0f} %)"
 
 
 def sign_test(better: int, worse: int) -> float:
