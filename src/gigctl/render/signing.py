@@ -22,7 +22,7 @@ def render_signing(sheet: Sheet, terminal: Terminal) -> str:
     for item in sheet.items[:SHOWN]:
         text = item.text or "(empty)"
         if item.paths:
-            text = f"{item.revision.bytes} bytes of changes to {', '.join(item.paths)}"
+            text = f"changes {', '.join(item.paths)} ({item.revision.bytes} bytes)"
         excerpt = display_line(" ".join(text.split()))
         excerpt = excerpt if len(excerpt) <= EXCERPT else excerpt[: EXCERPT - 1] + "…"
         said = f"{'edited by you  ' if item.edited else ''}{f'{REWORDED}  ' if item.reworded else ''}"
