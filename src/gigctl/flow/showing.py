@@ -35,8 +35,7 @@ def text_bytes(desk: Desk, sheet: TaskSheet) -> bytes:
 
 def find_reasons(desk: Desk, sheet: TaskSheet) -> tuple[str, ...]:
     """Why the task wants a human, in the queue's words; none where it does not."""
-    queue = list_queue(desk.ledger, desk.today, gigs=[sheet.gig.id])
-    return next((item.reasons for item in queue if item.id == sheet.task.id), ())
+    return next((item.reasons for item in list_queue(desk.ledger, desk.today, task=sheet.task.id)), ())
 
 
 class Prompt(Struct, frozen=True):

@@ -35,12 +35,13 @@ class QueueItem(NamedTuple):
 
 
 def list_queue(
-    ledger: Ledger, today: date, *, gigs: list[int] | None = None, client: int | None = None,
-    craft: str | None = None, state: str | None = None, due: date | None = None, limit: int | None = None,
+    ledger: Ledger, today: date, *, task: int | None = None, gigs: list[int] | None = None,
+    client: int | None = None, craft: str | None = None, state: str | None = None, due: date | None = None,
+    limit: int | None = None,
 ) -> list[QueueItem]:  # fmt: skip
     """`due` keeps what is due on that day or before."""
     with ledger.reading() as tx:
-        rows = list(list_waiting(tx, gigs=gigs, client=client, craft=craft, state=state))
+        rows = list(list_waiting(tx, task=task, gigs=gigs, client=client, craft=craft, state=state))
         beside = load_alternatives(tx, {row.id for row in rows})
     by = due.isoformat() if due else ""
     wanted = [row for row in rows if row.due is not None and row.due <= by] if due else rows

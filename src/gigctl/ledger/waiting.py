@@ -69,12 +69,15 @@ class WaitingRow(NamedTuple):
 
 
 def list_waiting(
-    tx: Tx, *, gigs: list[int] | None = None, client: int | None = None, craft: str | None = None,
-    state: str | None = None,
+    tx: Tx, *, task: int | None = None, gigs: list[int] | None = None, client: int | None = None,
+    craft: str | None = None, state: str | None = None,
 ) -> Iterator[WaitingRow]:  # fmt: skip
-    """Unordered. Without `gigs`, the scratch gigs (number 0) are left out."""
+    """Unordered. Without `task` or `gigs`, the scratch gigs (number 0) are left out."""
     where, values = "", []
-    if gigs is not None:
+    if task is not None:
+        where += " AND task.id = ?"
+        values.append(task)
+    elif gigs is not None:
         where += f" AND task.gig IN ({','.join('?' * len(gigs))})"
         values += gigs
     else:

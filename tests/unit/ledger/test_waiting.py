@@ -37,6 +37,12 @@ def test_what_waits_of_some_gigs_is_found_by_them(ledger: Ledger) -> None:
     assert explained.plan[0].startswith("SEARCH task USING INDEX task_")
 
 
+def test_what_one_task_waits_for_is_found_by_its_id(ledger: Ledger) -> None:
+    explained = Explained(ledger)
+    list(waiting.list_waiting(explained, task=7))  # type: ignore[arg-type]
+    assert explained.plan[0] == "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)"
+
+
 def test_what_is_ready_is_counted_by_its_index(ledger: Ledger) -> None:
     explained = Explained(ledger)
     money.count_state(explained, "ready")  # type: ignore[arg-type]
