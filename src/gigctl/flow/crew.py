@@ -128,13 +128,17 @@ class Crew:
         if self._in_a_row[name] >= limits.FAILURES:  # what is begun is not to be sent while the ledger is told
             self.let_rest(name, limits.FIRST_REST / 1e6)
 
+    def hear(self, name: str) -> float:
+        """It has answered just now (monotonic), which is not in the ledger yet."""
+        self._in_a_row.pop(name, None)
+        return time.monotonic()
+
     def note_answer(self, name: str, at: float) -> None:
-        """It answered at `at` (monotonic): what failed since then fails on."""
+        """Its answer of `at` is in the ledger: what failed since then fails on."""
         failed = self._last.get(name, (0.0, ""))[0]
         if failed <= at:
             self.failing.pop(name, None)
             self._resting.pop(name, None)
-            self._in_a_row.pop(name, None)
             self._told.discard(name)
         elif name in self.failing:
             self.failing[name] = failed

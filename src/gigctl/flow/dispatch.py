@@ -367,7 +367,8 @@ class Collector:
 
     async def _settle_draft(self, ask: Ask, draft: Draft, *, alone: bool) -> tuple[str, Rested | None]:
         """The answer with its cost, and the revision that it is; an answer that can't be read is malformed."""
-        view, answered = ask.question.view, time.monotonic()
+        view = ask.question.view
+        heard = self.crew.hear(ask.agent) if ask.served is None else None
         # Known at once: whoever waits for their turn must not be sent before this is on disk.
         if draft.cost is not None and ask.reserved is not None and draft.cost > ask.reserved:
             self.caps.overspend(ask.agent)
@@ -376,7 +377,8 @@ class Collector:
         if content is not None and alone and work.runs_here(view.specs):
             verdicts = await work.assess(content, view.specs, view.context)
         rested = await self._writer.commit(lambda tx: self._settle(tx, ask, draft, content, reason, verdicts))
-        self.crew.note_answer(ask.agent, answered)
+        if heard is not None:
+            self.crew.note_answer(ask.agent, heard)
         return (f"{ask.agent}: malformed: {reason}" if reason else ""), rested
 
     def _settle(
