@@ -86,6 +86,7 @@ class Collector:
         self._options = options
         self._told = told
         self._notices = notices
+        self._yours = frozenset(name for name, entry in desk.agents.items() if entry.kind == "manual")
         self._codes: set[int] = set()
         self._writer = Writer(desk.ledger)
         self._claims = Claims(desk, run.id, self.crew, self._is_next)
@@ -202,7 +203,7 @@ class Collector:
         """`known`: the round's facts where they are newer than the situation; `without`: as if an agent were held."""
         task, crew = situation.task, self.crew
         held = crew.held | {without} if without else crew.held
-        facts = TaskFacts(task.state, frozenset(crew.stopped), held, bool(self.caps.find(task.id)))
+        facts = TaskFacts(task.state, frozenset(crew.stopped), held, bool(self.caps.find(task.id)), self._yours)
         return next_steps(facts, known or situation.round_facts)
 
     def _is_next(self, tx: Tx, question: Question) -> bool:

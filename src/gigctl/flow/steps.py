@@ -70,12 +70,13 @@ class RoundFacts(Struct, frozen=True):
 
 class TaskFacts(Struct, frozen=True):
     """The task, and what this run can't do any more: call a `stopped` agent or one that is `held` back for longer than
-    a run waits, or (`broke`) call anybody, since a cap is reached."""
+    a run waits, or (`broke`) call anybody, since a cap is reached. `yours` are the agents that are the freelancer."""
 
     state: TaskState
     stopped: frozenset[str] = field(default_factory=frozenset)
     held: frozenset[str] = field(default_factory=frozenset)
     broke: bool = False
+    yours: frozenset[str] = frozenset({"manual"})
 
 
 # --- what is to be done ---
@@ -249,7 +250,7 @@ def _ask(slot: SlotFacts, chain: tuple[str, ...], root: int | None, task: TaskFa
     own = [attempt.agent for attempt in slot.attempts if root is not None and attempt.id == root]
     whys: set[str] = set()
     for agent in dict.fromkeys((*own, *chain)):
-        if agent == "manual":
+        if agent in task.yours:
             return SlotEnd("drafted" if drafted else "manual")
         tries = [each for each in slot.attempts if each.agent == agent and _root(slot, each) == root]
         mends = tries[-1].mends if tries else root

@@ -122,6 +122,7 @@ def test_a_stopped_agent_is_not_asked_again_in_this_run(outcome: str) -> None:
     assert next_of(call(outcome=outcome), agents=("a",)) == Wait("stopped")
     assert next_of(task=TaskFacts("ready", frozenset("a"))) == Attempt(1, "b")
     assert next_of(task=TaskFacts("ready", frozenset("ab"))) == Wait("stopped")
+    assert next_of(task=TaskFacts("ready", yours=frozenset("a"))) == Review(YOURS)
     assert next_of(call(outcome=outcome, this_run=False), agents=("a",)) == Attempt(1, "a", again=True)
 
 
