@@ -298,12 +298,23 @@ def _python(repository: Path | None) -> str:
 def is_installed(argv: Sequence[str], environ: Mapping[str, str], repository: Path | None = None) -> bool:
     """Whether the program is there, and the module that an interpreter is to run. Nothing is started for it."""
     program = _program(argv[0], environ, repository)
-    if program is None:
+    if program is None or (argv[0] == "npm" and _lacks_packages(repository)):
         return False
     if "-m" not in argv[:-1]:
         return True
     module = argv[argv.index("-m") + 1]
     return module == "unittest" or any(_has(folder, module) for folder in _packages(program, environ))
+
+
+def _lacks_packages(repository: Path | None) -> bool:
+    """Whether a repository's scripts need packages that nobody installed."""
+    if repository is None or (repository / "node_modules").is_dir():
+        return False
+    try:
+        text = (repository / "package.json").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return bool(_dependencies(_package(Files(frozenset(), {"package.json": text}))))
 
 
 def _program(word: str, environ: Mapping[str, str], repository: Path | None) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -176,3 +177,15 @@ def test_what_settings_say_of_tests_is_protected(texts: dict[str, str], kept: li
     patterns = protected_by(find_tools(tree(texts), ENVIRON), tree(texts))
     assert [path for path in kept if not is_protected(path, patterns)] == []
     assert [path for path in free if is_protected(path, patterns)] == []
+
+
+def test_npm_is_installed_where_the_packages_are_that_it_needs(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    (tmp_path / "package.json").write_text('{"scripts": {"test": "tsc && jest"}, "devDependencies": {"jest": "29"}}')
+    assert not is_installed(("npm", "test"), ENVIRON, tmp_path)
+    (tmp_path / "node_modules").mkdir()
+    assert is_installed(("npm", "test"), ENVIRON, tmp_path)
+    (tmp_path / "node_modules").rmdir()
+    (tmp_path / "package.json").write_text('{"scripts": {"test": "tsc && node test.js"}}')
+    assert is_installed(("npm", "test"), ENVIRON, tmp_path)
