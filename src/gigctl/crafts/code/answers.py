@@ -119,6 +119,8 @@ class _Reader:
             return
         if spoken := self._path_in_info(fence["info"]):
             self.path, self.spoken_at = spoken, self.at
+        if self._holds_path(fence):
+            return
         if self._holds_blocks():
             self.wrapped = fence["marks"]
             self.at += 1
@@ -131,6 +133,19 @@ class _Reader:
         end = self._end_of(fence)
         self._add_file(_bare(self.lines[self.at + 1 : end]), fence["info"])
         self.at, self.spoken_at = end + 1, -9
+
+    def _holds_path(self, fence: re.Match[str]) -> bool:
+        """Whether the fence at hand holds nothing but a path of the tree, which it then names. Its end is taken for the
+        beginning of the file where no other one follows: a small model writes one fence for both."""
+        body = [line.strip() for line in self.lines[self.at + 1 : self.at + 3]]
+        if self._just_spoken() or len(body) < 2 or body[1] != fence["marks"] or self._known(body[0]) is None:
+            return False
+        self.path = self._known(body[0])
+        after = next((line for line in self.lines[self.at + 3 :] if line.strip()), None)
+        is_whole = after is None or _FENCE.fullmatch(after.rstrip()) is not None or self._path_in(after) is not None
+        self.at += 3 if is_whole else 2
+        self.spoken_at = self.at - 1
+        return True
 
     def _holds_blocks(self) -> bool:
         """Whether the fence at hand begins with a block, after at most a line that names its path."""

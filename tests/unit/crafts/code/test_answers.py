@@ -35,10 +35,13 @@ FILE = "def f():\n    return 2"
         f"./src/calc.py\n```python\n{FILE}\n```",
         f"The bug is in f.\r\n\r\nsrc/calc.py\r\n```python\r\n{FILE}\r\n```\r\n".replace("def f():\n", "def f():\r\n"),
         f"src/calc.py\n```\n{FILE}\n```\n\nRun it:\n```bash\npython3 -m unittest\n```",
+        f"```\nsrc/calc.py\n```\n{FILE}\n```",
+        f"```\nsrc/calc.py\n```\n```python\n{FILE}\n```",
+        f"```python\nREADME.md\n```\n\nsrc/calc.py\n```\n{FILE}\n```",
     ],
 )
 def test_a_whole_file(answer: str) -> None:
-    guessed = answer.startswith(("~~~~", "```python\n"))
+    guessed = answer.startswith(("~~~~", "```python\ndef"))
     assert parse_answer(answer, KNOWN, ["src/calc.py"]) == (WholeFile("src/calc.py", BODY, guessed=guessed),)
 
 
@@ -99,6 +102,7 @@ def test_blocks_of_one_file_need_its_path_once() -> None:
         ("src/calc.py\n<<<<<<< SEARCH\nx\n>>>>>>> REPLACE", "no ======="),
         ("src/calc.py\n<<<<<<< SEARCH\nx\n=======\ny", "no >>>>>>> REPLACE"),
         ("src/calc.py\n<<<<<<< SEARCH\nx\n=======\ny\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE", "no >>>>>>>"),
+        (f"```\nsrc/calc.py\n```\nIt is mended now:\n```\n{FILE}\n```", "never closed"),
         (f"```\nx = 1\ny = 2\nz = 3\n{BLOCK}\n```", "mixes"),
         ("x\n>>>>>>> REPLACE", "no <<<<<<< SEARCH began"),
     ],
