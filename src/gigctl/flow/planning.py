@@ -155,18 +155,16 @@ def _bound(tx: Tx, desk: Desk, gig: GigRecord, p: Planned, agents: Sequence[Agen
 
 
 def _most(agents: Sequence[Agent], first: Request, options: RunOptions) -> int | None:
-    """The first question and its repairs, each paid to every agent, for each draft that is wanted."""
+    """Each draft's question and the repairs, of which one draft has all, each paid to every agent."""
     mended = "x" * (DRAFT_BYTES * first.max_output + EVIDENCE_BYTES)
     repair = replace(first, parts=(*first.parts, Part("draft", mended)))
-    bounds = [_sum(agent, first, repair, _repairs(options)) for agent in agents]
-    if any(bound is None for bound in bounds):
-        return None
-    return (1 if options.wanted_all else options.drafts or 1) * sum(bound for bound in bounds if bound is not None)
+    bounds = [_sum(agent, first, repair, options) for agent in agents]
+    return None if None in bounds else sum(bound for bound in bounds if bound is not None)
 
 
-def _sum(agent: Agent, first: Request, repair: Request, repairs: int) -> int | None:
-    once, again = agent.bound(first), agent.bound(repair)
-    return None if once is None or again is None else once + repairs * again
+def _sum(agent: Agent, first: Request, repair: Request, options: RunOptions) -> int | None:
+    once, again, drafts = agent.bound(first), agent.bound(repair), options.drafts or 1
+    return None if once is None or again is None else drafts * once + _repairs(options) * again
 
 
 class Bounds:

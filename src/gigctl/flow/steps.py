@@ -6,9 +6,11 @@ ledger stands.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gigctl.records import TaskState
 
@@ -29,8 +31,11 @@ STOPPED = frozenset({"auth", "no_credit"})
 
 
 class VerdictFact(Struct, frozen=True):
+    """`said` counts what the check has to say: words that are missing, lines that are wrong."""
+
     outcome: str
     required: bool
+    said: int = 0
 
 
 class AttemptFact(Struct, frozen=True):
@@ -133,16 +138,43 @@ def next_steps(task: TaskFacts, round_: RoundFacts | None) -> list[Step]:
 
 
 def _walk(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
-    """What is next in each slot. Where the first draft that passes is wanted, a slot's turn comes when those before it
-    have ended without one, and not while a call in one of them may still bring (or have been paid for) it."""
+    """What is next in each slot."""
+    if len(round_.slots) == 1 or round_.wanted == "all":
+        return [_slot_step(slot, _chain(round_, slot), round_, task) for slot in round_.slots]
+    return _first_that_passes(task, round_)
+
+
+def _first_that_passes(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
+    """A slot's turn comes when those before it have ended without a draft that passes, and not while a call in one of
+    them may still bring (or have been paid for) it. Repairs come last, and are all for the most promising draft: anew
+    is cheaper than mended, and as likely to pass (docs/performance.md)."""
     found: list[Step | SlotEnd] = []
+    unmended = replace(round_, repairs=0)
     for slot in round_.slots:
-        step = _slot_step(slot, _chain(round_, slot), round_, task)
+        allowed = round_ if _repairs(slot) else unmended
+        step = _slot_step(slot, round_.agents, allowed, task)
         found.append(step)
-        ended = isinstance(step, SlotEnd) and step.why in ("drafted", "failed")
-        if round_.wanted == "first" and not ended:
-            break
+        if not _has_ended(step):
+            return found
+    if not any(map(_repairs, round_.slots)):
+        mended = [_slot_step(slot, round_.agents, round_, task) for slot in round_.slots]
+        at = min(range(len(mended)), key=lambda n: (_has_ended(mended[n]), _lacks(round_.slots[n])))
+        found[at] = mended[at]
     return found
+
+
+def _has_ended(step: Step | SlotEnd) -> bool:
+    """Whether no draft that passes can come of the slot any more."""
+    return isinstance(step, SlotEnd) and step.why in ("drafted", "failed")
+
+
+def _lacks(slot: SlotFacts) -> tuple[float, int]:
+    """How many required checks its draft did not pass, and what they have to say; no draft at all lacks most."""
+    verdicts = slot.attempts[-1].verdicts if slot.attempts else None
+    if verdicts is None:
+        return inf, 0
+    gating = [verdict for verdict in verdicts if verdict.required and verdict.outcome != "pass"]
+    return len(gating), sum(verdict.said for verdict in gating)
 
 
 def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:

@@ -341,6 +341,20 @@ def test_drafts_stop_at_the_first_that_passes(desk: Desk, server: LLMServer) -> 
     assert (server.count, task_of(desk, f"{gig}.1").current) == (2, 2)
 
 
+def test_the_most_promising_draft_is_repaired_last(desk: Desk, server: LLMServer) -> None:
+    """One that lacks a word of two is nearer than one that lacks both; its repair is asked for with what it said."""
+    gig = add_texts(desk, options={"required": "good,fine"})
+    server.queue("bad", "good", "worse", "good and fine")
+    run(desk, gig, drafts=3, repairs=1)
+    assert (server.count, task_of(desk, f"{gig}.1").current) == (4, 4)
+    made = attempts_of(desk, f"{gig}.1")
+    assert [attempt.mends for attempt in made] == [None, None, None, made[1].id]
+    again = add_texts(desk, options={"required": "good"})
+    server.script = lambda asked: f"bad {server.count}"
+    run(desk, again, drafts=3, repairs=2)
+    assert server.count == 4 + 3 + 2
+
+
 def test_vs_drafts_at_once(desk: Desk, server: LLMServer) -> None:
     gig = add_texts(desk)
     server.script = lambda asked: Reply(FINE, delay=0.3)

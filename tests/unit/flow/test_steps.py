@@ -209,6 +209,45 @@ def test_drafts_stop_at_the_first_that_passes() -> None:
     ]
 
 
+WORSE = (*FAIL, VerdictFact("fail", True))
+
+
+def test_drafts_are_drawn_before_one_is_repaired() -> None:
+    assert next_steps(READY, RoundFacts(("a",), slots((drafted(1, FAIL),), ()))) == [Attempt(2, "a")]
+    assert next_steps(READY, RoundFacts(("a",), slots((call(outcome="malformed", id=1),), ()))) == [Attempt(2, "a")]
+
+
+@pytest.mark.parametrize(
+    ("stories", "mended"),
+    [
+        (((drafted(1, WORSE),), (drafted(2, FAIL),), (drafted(3, WORSE),)), (2, 2)),
+        (((drafted(1, FAIL),), (drafted(2, FAIL),)), (1, 1)),
+        (((drafted(1, (VerdictFact("fail", True, 2),)),), (drafted(2, FAIL),)), (2, 2)),
+        (((call(outcome="malformed", id=1),), (drafted(2, WORSE),)), (2, 2)),
+        (((call(outcome="malformed", id=1),), (call(outcome="refused", id=2),)), (1, 1)),
+        (((drafted(1, (VerdictFact("error", True),)),), (drafted(2, WORSE),)), (2, 2)),
+    ],
+)
+def test_the_most_promising_draft_is_repaired(
+    stories: tuple[tuple[AttemptFact, ...], ...], mended: tuple[int, int]
+) -> None:
+    (step,) = next_steps(READY, RoundFacts(("a",), slots(*stories)))
+    assert isinstance(step, Attempt)
+    assert (step.slot, step.mends) == mended
+
+
+def test_all_repairs_are_one_drafts() -> None:
+    once = (drafted(2, FAIL), drafted(3, WORSE, mends=2))
+    assert next_steps(READY, RoundFacts(("a",), slots((drafted(1, FAIL),), once))) == [
+        Attempt(2, "a", mends=3, again=True)
+    ]
+    twice = (*once, drafted(4, WORSE, mends=3))
+    ended = RoundFacts(("a",), slots((drafted(1, FAIL),), twice))
+    assert next_steps(READY, ended) == [Review("a required check did not pass")]
+    passed = RoundFacts(("a",), slots((drafted(1, FAIL),), (*once, drafted(4, PASS, mends=3))))
+    assert next_steps(READY, passed) == [Review("a draft passed its checks")]
+
+
 @pytest.mark.parametrize("end", [call(outcome=None), call(outcome="unknown")])
 def test_no_second_draft_while_the_first_may_still_pass(end: AttemptFact) -> None:
     steps = next_steps(READY, RoundFacts(("a",), slots((end,), ())))
@@ -236,7 +275,7 @@ class Story(RuleBasedStateMachine):
 
     @initialize(
         agents=st.lists(st.sampled_from(("a", "b", "free", "manual")), min_size=1, max_size=3, unique=True),
-        wanted=st.sampled_from(("first", "all")), drafts=st.integers(1, 2), repairs=st.integers(0, 2),
+        wanted=st.sampled_from(("first", "all")), drafts=st.integers(1, 3), repairs=st.integers(0, 2),
     )  # fmt: skip
     def begin(self, agents: list[str], wanted: str, drafts: int, repairs: int) -> None:
         self.agents, self.wanted, self.repairs = tuple(agents), wanted, repairs
@@ -287,6 +326,9 @@ class Story(RuleBasedStateMachine):
             assert (step.agent, step.mends) == (lost[-1].agent, lost[-1].mends)
             assert not lost[-1].this_run
         if step.mends is not None:
+            if self.wanted == "first":
+                assert all(self.story.values()), "every draft is drawn before one is mended"
+                assert not any(each.mends for n, other in self.story.items() if n != step.slot for each in other)
             mended = next(each for each in story if each.id == step.mends)
             assert mended.outcome == "malformed" or any(v.outcome == "fail" for v in mended.verdicts or ())
 
