@@ -93,5 +93,6 @@ def run_options(
         max_cost=parse_usd(limits.max_cost, settings.rates) if limits.max_cost is not None else settings.max_cost,
         max_cost_each=each, fresh=limits.fresh, retry_failed=again.retry_failed, retry_unknown=again.retry_unknown,
         unsafe_no_sandbox=limits.unsafe_no_sandbox,
+        redrawn=frozenset(name for name, entry in desk.agents.items() if entry.kind == "local"),
     )  # fmt: skip
     return options, resolve_default(settings.agent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,9 @@ from gigctl.records import ClientRecord, GigRecord, RoundRecord, TaskRecord
 
 __all__ = ["Bounds", "Planned", "bound_of_all", "open_new", "open_planned", "plan_task"]
 
+REDRAWN = 3
+"""Drafts of a change that the embedded model is asked for, and one repair of the best: more tasks are solved than by one
+draft and two repairs, in about as many tokens (docs/performance.md)."""
 EVIDENCE_BYTES = 1024
 """About what the evidence of a failed check adds to a repair's prompt."""
 DRAFT_BYTES = 4
@@ -101,9 +105,10 @@ def open_planned(tx: Tx, planned: Planned, options: RunOptions) -> Situation | i
     moved = task.state != planned.task.state or (now.id if now else None) != planned.seen
     if not planned.new_round or moved or (now is not None and rounds.list_leases(tx, now.id)):
         return task.id
+    wish = _wish(task.craft, planned.agents, options)
     opened = rounds.open_round(
-        tx, task, agents=planned.agents, wanted="all" if options.wanted_all else "first", drafts=options.drafts or 1,
-        repairs=_repairs(options), max_cost_each=options.max_cost_each, fresh=options.fresh,
+        tx, task, agents=planned.agents, wanted="all" if options.wanted_all else "first", drafts=wish.drafts,
+        repairs=wish.repairs, max_cost_each=options.max_cost_each, fresh=options.fresh,
     )  # fmt: skip
     if task.state in ("failed", "review"):
         tasks.set_state(tx, task.id, "ready")
@@ -113,14 +118,23 @@ def open_planned(tx: Tx, planned: Planned, options: RunOptions) -> Situation | i
 
 def open_new(tx: Tx, task: TaskRecord, chain: Sequence[str], options: RunOptions, run: int | None = None) -> Situation:
     """Opens the first round of a task that was made in this transaction, with its slots leased to `run`."""
-    wish = RoundRecord(
-        0, 1, task.input_n, tuple(chain), "first", _repairs(options), options.max_cost_each, True, options.fresh
-    )
-    return fresh_situation(task, rounds.add_round(tx, task, wish, options.drafts or 1, run), leased=run is not None)
+    drafts, repairs = _wish(task.craft, chain, options)
+    wish = RoundRecord(0, 1, task.input_n, tuple(chain), "first", repairs, options.max_cost_each, True, options.fresh)
+    return fresh_situation(task, rounds.add_round(tx, task, wish, drafts, run), leased=run is not None)
 
 
-def _repairs(options: RunOptions) -> int:
-    return options.repairs if options.repairs is not None else options.usual_repairs
+class _Wish(NamedTuple):
+    drafts: int
+    repairs: int
+
+
+def _wish(craft: str, chain: Sequence[str], options: RunOptions) -> _Wish:
+    """How many drafts of a task, and repairs of one of them, are asked for at most."""
+    drafts, repairs = options.drafts, options.repairs
+    is_free = drafts is None and repairs is None and not options.wanted_all
+    if is_free and options.redrawn.issuperset(chain) and get_craft(craft).ON_TREE:
+        return _Wish(REDRAWN, min(options.usual_repairs, 1))
+    return _Wish(drafts or 1, options.usual_repairs if repairs is None else repairs)
 
 
 # --- its cost ---
@@ -151,20 +165,20 @@ def _bound(tx: Tx, desk: Desk, gig: GigRecord, p: Planned, agents: Sequence[Agen
     round_ = RoundRecord(0, 1, p.task.input_n, p.agents, "first", 0, None, True)
     store = desk.store if p.task.input_base else None
     first = asking.build_request(tx, asking.load_view(tx, gig, p.task, store), round_, slot=1, mends=None)
-    return _most(agents, first, options)
+    return _most(agents, first, _wish(p.task.craft, p.agents, options))
 
 
-def _most(agents: Sequence[Agent], first: Request, options: RunOptions) -> int | None:
+def _most(agents: Sequence[Agent], first: Request, wish: _Wish) -> int | None:
     """Each draft's question and the repairs, of which one draft has all, each paid to every agent."""
     mended = "x" * (DRAFT_BYTES * first.max_output + EVIDENCE_BYTES)
     repair = replace(first, parts=(*first.parts, Part("draft", mended)))
-    bounds = [_sum(agent, first, repair, options) for agent in agents]
+    bounds = [_sum(agent, first, repair, wish) for agent in agents]
     return None if None in bounds else sum(bound for bound in bounds if bound is not None)
 
 
-def _sum(agent: Agent, first: Request, repair: Request, options: RunOptions) -> int | None:
-    once, again, drafts = agent.bound(first), agent.bound(repair), options.drafts or 1
-    return None if once is None or again is None else drafts * once + _repairs(options) * again
+def _sum(agent: Agent, first: Request, repair: Request, wish: _Wish) -> int | None:
+    once, again = agent.bound(first), agent.bound(repair)
+    return None if once is None or again is None else wish.drafts * once + wish.repairs * again
 
 
 class Bounds:
@@ -179,4 +193,7 @@ class Bounds:
 
     def of(self, task: Task) -> int | None:
         """In picodollars; None where a price is unknown."""
-        return _most(self._agents, get_craft(task.craft).ask(task, self._context), self._options) if self._agents else 0
+        if not self._agents:
+            return 0
+        first = get_craft(task.craft).ask(task, self._context)
+        return _most(self._agents, first, _wish(task.craft, self.chain, self._options))

@@ -51,6 +51,8 @@ class RunOptions(Struct, frozen=True):
     drafts: int | None = None
     repairs: int | None = None  # None: as the open round has it, in a new one as `usual_repairs`
     usual_repairs: int = 2
+    redrawn: frozenset[str] = frozenset()
+    """Agents that do a change to a tree better anew than mended (`planning.REDRAWN`), where nobody said how often."""
     jobs: int = 1
     paced: bool = False  # nobody said how many: who knows how many calls it serves at once is sent so many
     max_cost: int | None = None

@@ -20,6 +20,8 @@ from msgspec.structs import replace
 from gigctl.errors import PolicyError, worst_exit_code
 from gigctl.flow.desk import Desk
 from gigctl.flow.dispatch import Collector
+from gigctl.flow.gigfile import Wish
+from gigctl.flow.intake import add_gig
 from gigctl.flow.planning import open_planned
 from gigctl.flow.run import carry_out, plan_run
 from gigctl.flow.runoptions import Notices, RunOptions
@@ -45,6 +47,7 @@ from support.desks import (
     task_of,
 )
 from support.llm_server import Asked, LLMServer, Reply, closed_port, status
+from support.repositories import make_repository
 
 FINE = "A fine text of some words."
 
@@ -353,6 +356,27 @@ def test_the_most_promising_draft_is_repaired_last(desk: Desk, server: LLMServer
     server.script = lambda asked: f"bad {server.count}"
     run(desk, again, drafts=3, repairs=2)
     assert server.count == 4 + 3 + 2
+
+
+@pytest.mark.parametrize(
+    ("options", "drafts", "repairs"),
+    [
+        ({}, 3, 1),
+        ({"drafts": 2}, 2, 2),
+        ({"repairs": 0}, 1, 0),
+        ({"usual_repairs": 0}, 3, 0),
+        ({"redrawn": frozenset("b")}, 1, 2),
+    ],
+)
+def test_code_of_a_small_model_is_drawn_anew(
+    desk: Desk, server: LLMServer, tmp_path: Path, options: dict[str, object], drafts: int, repairs: int
+) -> None:
+    made = make_repository(tmp_path / "client", {"x.py": "X = 1\n"})
+    gig = add_gig(desk, Wish(craft="code", brief="x is 2", repository=str(made.path))).gig.ref
+    server.script = lambda asked: f"x.py\n```\nX = {server.count}  (\n```"  # never compiles
+    run(desk, gig, **{"redrawn": frozenset("a"), **options})
+    mended = [attempt.mends is not None for attempt in attempts_of(desk, f"{gig}.1")]
+    assert (mended.count(False), mended.count(True)) == (drafts, repairs)
 
 
 def test_vs_drafts_at_once(desk: Desk, server: LLMServer) -> None:
