@@ -64,7 +64,7 @@ class SlotFacts(Struct, frozen=True):
 
 
 class RoundFacts(Struct, frozen=True):
-    """`agents` is the chain of each slot; with `wanted` all, slot n has the nth alone."""
+    """`agents` is the chain, which slot n begins with its nth; with `wanted` all, slot n has the nth alone."""
 
     agents: tuple[str, ...]
     slots: tuple[SlotFacts, ...]
@@ -140,7 +140,7 @@ def next_steps(task: TaskFacts, round_: RoundFacts | None) -> list[Step]:
 def _walk(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
     """What is next in each slot."""
     if len(round_.slots) == 1 or round_.wanted == "all":
-        return [_slot_step(slot, _chain(round_, slot), round_, task) for slot in round_.slots]
+        return [_slot_step(slot, _chain(round_, slot, task), round_, task) for slot in round_.slots]
     return _first_that_passes(task, round_)
 
 
@@ -152,12 +152,12 @@ def _first_that_passes(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotE
     unmended = replace(round_, repairs=0)
     for slot in round_.slots:
         allowed = round_ if _repairs(slot) else unmended
-        step = _slot_step(slot, round_.agents, allowed, task)
+        step = _slot_step(slot, _chain(round_, slot, task), allowed, task)
         found.append(step)
         if not _has_ended(step):
             return found
     if not any(map(_repairs, round_.slots)):
-        mended = [_slot_step(slot, round_.agents, round_, task) for slot in round_.slots]
+        mended = [_slot_step(slot, _chain(round_, slot, task), round_, task) for slot in round_.slots]
         at = min(range(len(mended)), key=lambda n: (_has_ended(mended[n]), _lacks(round_.slots[n])))
         found[at] = mended[at]
     return found
@@ -177,8 +177,16 @@ def _lacks(slot: SlotFacts) -> tuple[float, int]:
     return len(gating), sum(verdict.said for verdict in gating)
 
 
-def _chain(round_: RoundFacts, slot: SlotFacts) -> tuple[str, ...]:
-    return (round_.agents[slot.n - 1],) if round_.wanted == "all" else round_.agents
+def _chain(round_: RoundFacts, slot: SlotFacts, task: TaskFacts) -> tuple[str, ...]:
+    """Who is asked in a slot, in turn. The first draft is the first agent's, the second the second's, and so on round
+    the chain: another agent's is more of a chance than the same one's again. The freelancer comes last."""
+    if round_.wanted == "all":
+        return (round_.agents[slot.n - 1],)
+    asked = [agent for agent in round_.agents if agent not in task.yours]
+    first = (slot.n - 1) % max(1, len(asked))
+    if first == 0:
+        return round_.agents
+    return (*asked[first:], *asked[:first], *(agent for agent in round_.agents if agent in task.yours))
 
 
 class SlotEnd(Struct, frozen=True):

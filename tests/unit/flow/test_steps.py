@@ -236,6 +236,18 @@ def test_the_most_promising_draft_is_repaired(
     assert (step.slot, step.mends) == mended
 
 
+def test_each_draft_begins_with_the_next_agent_of_the_chain() -> None:
+    chain = ("a", "b", "manual")
+    one, two = (drafted(1, FAIL),), (drafted(2, FAIL, agent="b"),)
+    assert next_steps(READY, RoundFacts(chain, slots((), (), ()))) == [Attempt(1, "a")]
+    assert next_steps(READY, RoundFacts(chain, slots(one, (), ()))) == [Attempt(2, "b")]
+    assert next_steps(READY, RoundFacts(chain, slots(one, two, ()))) == [Attempt(3, "a")]
+    refused = (call("b", "refused", id=2),)
+    assert next_steps(READY, RoundFacts(chain, slots(one, refused, ()))) == [Attempt(2, "a")]
+    both = (*refused, call("a", "refused", id=3))
+    assert next_steps(READY, RoundFacts(chain, slots(both, both))) == [Review(YOURS)], "the freelancer comes last"
+
+
 def test_all_repairs_are_one_drafts() -> None:
     once = (drafted(2, FAIL), drafted(3, WORSE, mends=2))
     assert next_steps(READY, RoundFacts(("a",), slots((drafted(1, FAIL),), once))) == [
