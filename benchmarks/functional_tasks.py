@@ -248,11 +248,11 @@ def report(rows: Sequence[Mapping[str, Any]], turns: int, ways: Sequence[str]) -
     say("way      " + "".join(f"{budget:>18}" for budget in budgets) + "   tokens a task  better/worse than repair")
     for way in ways:
         cells = [rate(len(solved(calls, left, way, budget, turns)), len(left)) for budget in budgets]
-        used = sum(cost(row) for (task, w, _), row in calls.items() if w == way and task in left)
+        used = sum(cost(row) for (task, w, n), row in calls.items() if w == way and task in left and n <= turns)
         mine, theirs = (solved(calls, left, w, math.inf, turns) for w in (way, "repair"))
         better, worse = len(mine - theirs), len(theirs - mine)
         say(f"{way:9}" + "".join(f"{cell:>18}" for cell in cells)
-            + f"{used / max(1, len(left)):>16.0f}  {better}/{worse}  p={sign_test(better, worse):.2f}")  # fmt: skip
+            + f"{used / max(1, len(left)):>16.0f}  {better}/{worse}  p={sign_test(better, worse):.3f}")  # fmt: skip
 
 
 def is_whole(

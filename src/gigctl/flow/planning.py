@@ -23,7 +23,7 @@ from gigctl.records import ClientRecord, GigRecord, RoundRecord, TaskRecord
 
 __all__ = ["Bounds", "Planned", "bound_of_all", "open_new", "open_planned", "plan_task"]
 
-REDRAWN = 3
+REDRAWN = 4
 """Drafts of a change that the embedded model is asked for, and one repair of the best: more tasks are solved than by a
 draft and two repairs, in about as many tokens (docs/performance.md)."""
 EVIDENCE_BYTES = 1024

@@ -361,10 +361,10 @@ def test_the_most_promising_draft_is_repaired_last(desk: Desk, server: LLMServer
 @pytest.mark.parametrize(
     ("options", "drafts", "repairs"),
     [
-        ({}, 3, 1),
+        ({}, 4, 1),
         ({"drafts": 2}, 2, 2),
         ({"repairs": 0}, 1, 0),
-        ({"usual_repairs": 0}, 3, 0),
+        ({"usual_repairs": 0}, 4, 0),
         ({"redrawn": frozenset("b")}, 1, 2),
     ],
 )
