@@ -137,7 +137,7 @@ def render_sheet(
     source = sheet.input.text if sheet.input.is_text else ""
     told = {"brief": sheet.brief if sheet.brief != source else "", "source": source}
     for name, text in told.items():
-        parts += ["", terminal.styled(name, "dim"), display(text)] if text.strip() else []
+        parts += ["", terminal.styled(name, "dim"), display(text.strip("\n"))] if text.strip() else []
     if sheet.shown is not None and sheet.content is not None:
         parts += ["", *_draft(sheet, terminal)]
         parts += ["", *render_checks(sheet.shown.verdicts, terminal)]
