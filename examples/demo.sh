@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job on the embedded model, with nothing to type: a French contract in, a signed English delivery out; then a
-# small code job, drafted, checked, mended, signed and delivered as patches. `make demo` runs it.
+# small code job, drafted, checked, signed and delivered as patches. `make demo` runs it.
 #
 # What a model answers differs from machine to machine, so this goes on by what happened: what its checks did not pass is
 # written by the human (here: from the translation and the repaired file that lie beside the sources).
