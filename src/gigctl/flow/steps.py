@@ -145,9 +145,9 @@ def _walk(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
 
 
 def _first_that_passes(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
-    """A slot's turn comes when those before it have ended without a draft that passes, and not while a call in one of
-    them may still bring (or have been paid for) it. Repairs come last, and are all for the most promising draft: anew
-    is cheaper than mended, and as likely to pass (docs/performance.md)."""
+    """A slot's turn comes when those before it have ended with drafts that fail, and not while a call in one of them may
+    still bring (or have been paid for) one that passes. Repairs come last, and are all for the most promising draft:
+    anew is cheaper than mended, and of a small model more likely to pass (docs/performance.md)."""
     found: list[Step | SlotEnd] = []
     unmended = replace(round_, repairs=0)
     for slot in round_.slots:
@@ -164,7 +164,7 @@ def _first_that_passes(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotE
 
 
 def _has_ended(step: Step | SlotEnd) -> bool:
-    """Whether no draft that passes can come of the slot any more."""
+    """Whether no draft that passes can come of the slot any more, and one may of another."""
     return isinstance(step, SlotEnd) and step.why in ("drafted", "failed")
 
 
@@ -192,7 +192,9 @@ def _chain(round_: RoundFacts, slot: SlotFacts, task: TaskFacts) -> tuple[str, .
 class SlotEnd(Struct, frozen=True):
     """A slot in which nothing more is to be done now, and why."""
 
-    why: Literal["passed", "drafted", "manual", "asked", "leased", "unknown", "later", "stopped", "failed"]
+    why: Literal[
+        "passed", "drafted", "unproved", "manual", "asked", "leased", "unknown", "later", "stopped", "failed"
+    ]  # fmt: skip
 
 
 def _rest(whys: set[str]) -> Step:
@@ -210,6 +212,7 @@ _REVIEWED = {
     "passed": "a draft passed its checks",
     "asked": ASKS,
     "drafted": "a required check did not pass",
+    "unproved": "a required check did not pass",
     "manual": YOURS,
 }
 
@@ -244,10 +247,10 @@ def _after_draft(
     gating = [verdict for verdict in last.verdicts if verdict.required and verdict.outcome != "pass"]
     if not gating:
         return SlotEnd("passed")
-    # What a check could not do is not the agent's to repair.
-    if any(verdict.outcome == "fail" for verdict in gating) and _repairs(slot) < round_.repairs:
-        return _ask(slot, chain, last.id, task)
-    return SlotEnd("drafted")
+    # What a check could not do is not the agent's to repair, nor another draft's.
+    if all(verdict.outcome != "fail" for verdict in gating):
+        return SlotEnd("unproved")
+    return _ask(slot, chain, last.id, task) if _repairs(slot) < round_.repairs else SlotEnd("drafted")
 
 
 def _repairs(slot: SlotFacts) -> int:

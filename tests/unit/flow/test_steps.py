@@ -225,7 +225,6 @@ def test_drafts_are_drawn_before_one_is_repaired() -> None:
         (((drafted(1, (VerdictFact("fail", True, 2),)),), (drafted(2, FAIL),)), (2, 2)),
         (((call(outcome="malformed", id=1),), (drafted(2, WORSE),)), (2, 2)),
         (((call(outcome="malformed", id=1),), (call(outcome="refused", id=2),)), (1, 1)),
-        (((drafted(1, (VerdictFact("error", True),)),), (drafted(2, WORSE),)), (2, 2)),
     ],
 )
 def test_the_most_promising_draft_is_repaired(
@@ -246,6 +245,12 @@ def test_each_draft_begins_with_the_next_agent_of_the_chain() -> None:
     assert next_steps(READY, RoundFacts(chain, slots(one, refused, ()))) == [Attempt(2, "a")]
     both = (*refused, call("a", "refused", id=3))
     assert next_steps(READY, RoundFacts(chain, slots(both, both))) == [Review(YOURS)], "the freelancer comes last"
+
+
+@pytest.mark.parametrize("outcome", ["error", "skip"])
+def test_what_a_check_could_not_do_is_no_reason_for_another_draft(outcome: str) -> None:
+    first = (drafted(1, (VerdictFact(outcome, True),)),)
+    assert next_steps(READY, RoundFacts(("a",), slots(first, (), ()))) == [Review("a required check did not pass")]
 
 
 def test_all_repairs_are_one_drafts() -> None:
