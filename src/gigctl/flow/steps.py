@@ -146,8 +146,8 @@ def _walk(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
 
 def _first_that_passes(task: TaskFacts, round_: RoundFacts) -> list[Step | SlotEnd]:
     """A slot's turn comes when those before it have ended with drafts that fail, and not while a call in one of them
-    may still bring (or have been paid for) one that passes. Repairs come last, and are all for the most promising draft:
-    anew is cheaper than mended, and of a small model more likely to pass (docs/performance.md)."""
+    may still bring (or have been paid for) one that passes. Repairs come last, all for the most promising draft: anew
+    is cheaper than mended, and of a small model more likely to pass (docs/performance.md)."""
     found: list[Step | SlotEnd] = []
     unmended = replace(round_, repairs=0)
     for slot in round_.slots:
