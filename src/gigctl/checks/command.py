@@ -14,6 +14,7 @@ from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
 from gigctl.checks.command_log import (
     count_kept,
+    find_module,
     find_runner,
     proves_nothing,
     shorten,
@@ -151,5 +152,5 @@ def _log(done: Finished) -> str:
 
 def _missing_module(argv: Sequence[str], code: int, text: str) -> bool:
     """Whether `python -m NAME` does not know NAME: that is the machine's lack, not the draft's."""
-    module = argv[argv.index("-m") + 1] if "-m" in argv[:-1] else None
+    module = find_module(argv)
     return module is not None and code == 1 and text.rstrip().endswith(f": No module named {module}")

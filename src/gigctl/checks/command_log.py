@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["count_kept", "count_tests", "find_runner", "proves_nothing", "shorten", "starts_runners"]
+__all__ = ["count_kept", "count_tests", "find_module", "find_runner", "proves_nothing", "shorten", "starts_runners"]
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -72,13 +72,29 @@ def _last_bytes(text: str, size: int) -> str:
 # --- test runners ---
 # The logs are whatever a draft printed: each pattern takes a time that its length bounds, and no number is endless.
 
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*")
+
+
+def find_module(argv: Sequence[str]) -> str | None:
+    """The module that a command line has Python run (`-m NAME`, `-mNAME`, `-Im NAME`); None where it names none."""
+    python = False
+    for word, after in zip(argv, [*argv[1:], ""], strict=False):
+        if _PYTHON.fullmatch(PurePosixPath(word).name):
+            python = True
+        elif python and (found := re.fullmatch(r"-[bBdEiIOPqsSuvx]*m(.*)", word)):
+            return found[1] or after or None
+        elif not word.startswith("-"):
+            python = False
+    return None
+
 
 def find_runner(argv: Sequence[str]) -> str | None:
     """The test runner that a command line starts, where it is one that we can read."""
     words = [PurePosixPath(word).name for word in argv]
     if "node" in words and "--test" in argv:
         return "node"
-    for word, before in zip(words, ["", *words], strict=False):
+    module = (find_module(argv) or "").partition(".")[0]
+    for word, before in zip([module, *words], ["-m", "", *words], strict=False):
         if word in ("pytest", "py.test") or (word == "unittest" and before == "-m"):
             return "unittest" if word == "unittest" else "pytest"
         if word in ("jest", "vitest", "mocha"):
@@ -124,8 +140,8 @@ def count_kept(runner: str | None, log: str) -> int | None:
 
 
 def starts_runners(argv: Sequence[str]) -> bool:
-    """Whether a command is one that mostly starts others: `make test`, `npm test`, a script of the tree."""
-    return "/" in argv[0] or argv[0] in _STARTERS
+    """Whether a command is one that may start others: `make test`, `npm test`, a script of the tree."""
+    return "/" in argv[0] or argv[0] in _STARTERS or _PYTHON.fullmatch(argv[0]) is not None
 
 
 def _pytest(log: str) -> list[int]:
@@ -189,5 +205,5 @@ _FAILED = {
 """How each says that tests failed."""
 _STARTERS = frozenset({
     "npm", "pnpm", "yarn", "bun", "make", "gmake", "just", "task", "tox", "nox", "hatch", "poetry", "pdm", "uv",
-    "pipenv", "sh", "bash", "env", "timeout",
+    "pipenv", "sh", "bash", "dash", "zsh", "env", "timeout", "node", "npx", "tsx", "ts-node", "deno", "coverage",
 })  # fmt: skip

@@ -10,19 +10,18 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gigctl.checks.protect import PROTECTED
+from gigctl.checks.command_log import find_module
 from gigctl.checks.settings import Files, Setting, find_settings, mentions
 from gigctl.model import CheckSpec
 
-__all__ = ["Tool", "as_spec", "find_tools", "is_installed", "protected_by"]
+__all__ = ["Tool", "as_spec", "find_tools", "is_installed"]
 
 Kind = Literal["test", "other test", "types", "lint", "format"]
 """An `other test` is the runner of a second language."""
@@ -62,87 +61,6 @@ def as_spec(tool: Tool, environ: Mapping[str, str], repository: Path | None = No
         name = "test" if tool.kind == "test" else f"test-{tool.name}"
         return CheckSpec(name, "command", {"run": list(tool.argv)}, required)
     return CheckSpec(tool.name, "style", {"tool": tool.name, "run": list(tool.argv)}, required)
-
-
-def protected_by(tools: Sequence[Tool], files: Files) -> tuple[str, ...]:
-    """The patterns of what a change is not judged by, where nobody said: all tests and their settings, and where this
-    tree keeps its own."""
-    own: list[str] = []
-    for setting in find_settings(files):
-        own += _TESTS_OF.get(setting.tool, _no_tests)(setting.values, files)
-    if any(tool.argv[0] == "make" for tool in tools):
-        own += [f"/{name}" for name in _MAKEFILES]
-    own = [pattern for pattern in own if pattern.strip("/.")]
-    return tuple(dict.fromkeys([*PROTECTED, *own]))
-
-
-def _no_tests(values: Mapping[str, Any], files: Files) -> list[str]:
-    return []
-
-
-def _of_pytest(values: Mapping[str, Any], files: Files) -> list[str]:
-    """Where its tests are, what they are named, and the plugins that it is told to load."""
-    options = _words(values.get("addopts"))
-    loaded = [word for before, word in pairwise(options) if before == "-p"]
-    loaded += [word[2:] for word in options if word.startswith("-p")]
-    plugins = [name.replace(".", "/") for name in loaded if re.fullmatch(r"[\w.]+", name)]
-    folders = [path for path in _inside(_words(values.get("testpaths"))) if _has_tests_alone(path, files)]
-    named = [word for word in _words(values.get("python_files")) if _names_tests(word)]
-    return [*folders, *named, *(path for name in plugins for path in (f"/{name}.py", f"/{name}/**", f"/src/{name}.py"))]
-
-
-def _of_jest(values: Mapping[str, Any], files: Files) -> list[str]:
-    """What its tests are named, and each file of the tree that its settings name: what is set up before them."""
-    roots = [path for path in _inside(_words(values.get("roots"))) if "est" in path]
-    matched = [word for word in _inside(_words(values.get("testMatch"))) if _names_tests(word)]
-    return [*roots, *matched, *(path for path in _inside(_texts(values)) if path.strip("/") in files.paths)]
-
-
-def _of_mocha(values: Mapping[str, Any], files: Files) -> list[str]:
-    named = [word for key in ("spec", "require", "file") for word in _inside(_words(values.get(key)))]
-    return [word for word in named if word.strip("/") in files.paths or _names_tests(word)]
-
-
-def _has_tests_alone(folder: str, files: Files) -> bool:
-    """Whether a folder that pytest looks into is one of tests: it may be the package itself, which is what is to be
-    changed."""
-    inside = [path for path in files.paths if path.startswith(f"{folder.strip('/')}/") and path.endswith(".py")]
-    own = (path.rpartition("/")[2] in ("conftest.py", "__init__.py") or _TEST_PATH.search(path) for path in inside)
-    return _NAMES_TESTS.search(folder) is not None or (bool(inside) and all(own))
-
-
-def _names_tests(pattern: str) -> bool:
-    """Whether a pattern says more than which language: `check_*.py`, and not `*.py` or `src/**/*.js`."""
-    return _NAMES_TESTS.search(pattern) is not None and not set("{}()!|") & set(pattern)
-
-
-_NAMES_TESTS = re.compile(r"(?:^|[/_.*-])(?:tests?|checks?|specs?|should|it|e2e)(?:[/_.*-]|$)", re.IGNORECASE)
-
-
-_TESTS_OF: Mapping[str, Callable[[Mapping[str, Any], Files], list[str]]] = {
-    "pytest": _of_pytest, "jest": _of_jest, "mocha": _of_mocha,
-}  # fmt: skip
-
-
-def _inside(words: Iterable[str]) -> list[str]:
-    """Paths and patterns as they are from the top of the tree."""
-    plain = (word.removeprefix("<rootDir>/").removeprefix("./").strip("/") for word in words)
-    return [word if word.startswith("**") else f"/{word}" for word in plain if word]
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Each text in a value of plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
-
-
-def _words(value: object) -> list[str]:
-    if isinstance(value, str):
-        return value.split()
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
 # --- test runners ---
@@ -300,10 +218,8 @@ def is_installed(argv: Sequence[str], environ: Mapping[str, str], repository: Pa
     program = _program(argv[0], environ, repository)
     if program is None or (argv[0] == "npm" and _lacks_packages(repository)):
         return False
-    if "-m" not in argv[:-1]:
-        return True
-    module = argv[argv.index("-m") + 1]
-    return module == "unittest" or any(_has(folder, module) for folder in _packages(program, environ))
+    module = find_module(argv)
+    return module is None or module == "unittest" or any(_has(folder, module) for folder in _packages(program, environ))
 
 
 def _lacks_packages(repository: Path | None) -> bool:

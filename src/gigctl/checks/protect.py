@@ -12,18 +12,20 @@ from msgspec import Struct
 
 from gigctl.system.git.store import Entry, Store
 
-__all__ = ["PROTECTED", "PutBack", "find_shadows", "is_protected", "named_by", "put_back"]
+__all__ = ["PROTECTED", "PutBack", "find_shadows", "is_protected", "put_back"]
 
 PROTECTED = (
     # Python's tests, what says which of them run and how, and what runs before any of them.
     "tests/**", "test/**", "test_*.py", "*_test.py", "tests.py", "conftest.py", "pytest.ini", ".pytest.ini",
     "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg", "pyproject.toml", "noxfile.py", ".coveragerc",
     "sitecustomize.py", "usercustomize.py", "*.pth", "pyvenv.cfg", "__pycache__/**", ".env", ".env.*", ".envrc",
+    "*.dist-info/**", "*.egg-info/**",
     # JavaScript's.
     "__tests__/**", "__mocks__/**", "*.test.*", "*.spec.*", "jest.config.*", "jest.setup.*", "setupTests.*",
     "vitest.config.*", "vitest.setup.*", "vitest.workspace.*", "vite.config.*", "babel.config.*", ".babelrc*",
     ".mocharc.*", "ava.config.*", "karma.conf.*", ".nycrc*", ".c8rc*", ".taprc", ".swcrc", "bunfig.toml",
-    "__snapshots__/**", "*.snap", "package.json", ".npmrc", ".yarnrc*", ".pnpmfile.*",
+    "__snapshots__/**", "*.snap", "package.json", ".npmrc", ".yarnrc*", ".pnpmfile.*", "node.config.json",
+    "*[-_]test.*[jt]s*", "test-*.*[jt]s*", "test.*[jt]s*", "*[-_]spec.*[jt]s*", "vitest.projects.*", "*_test.go",
     # What a linter, formatter or type checker lets pass.
     "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", "mypy.ini", ".mypy.ini", "pyrightconfig.json", ".pylintrc*",
     "pylintrc", "pylintrc.toml", ".eslintrc*", "eslint.config.*", ".eslintignore", ".prettierrc*",
@@ -36,24 +38,17 @@ _RUNNERS = frozenset({
     "pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "nose",
     "nose2", "coverage", "pytest_cov", "xdist", "ruff", "black", "isort", "flake8", "pycodestyle", "pyflakes", "mypy",
     "mypy_extensions", "pylint", "astroid", "mccabe", "pathspec", "platformdirs", "click",
+    "hypothesis", "anyio", "faker", "typeguard", "syrupy", "respx", "requests_mock", "pyfakefs", "sybil",
+    "schemathesis", "time_machine", "freezegun", "testtools", "unittest2", "mock", "sniffio",
+    "attr", "attrs", "sortedcontainers",
 })  # fmt: skip
-"""What `python -m pytest` and its like load: a module of that name at the top would be loaded in its place."""
+"""What `python -m pytest` and its plugins load: a module of that name at the top would be loaded in its place."""
 _ROOTS = ("", "src/", "lib/")
 """Where a project's own modules begin, and Python looks before it looks for what is installed."""
-_PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg")
+_PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg", "gigctl.toml")
 _INSTALLED = frozenset({"node_modules", ".venv", "venv", ".tox", ".nox", "__pypackages__"})
 """Folders of dependencies: one that a change brings along hides the client's own."""
 _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.pyc?|(?:\.[\w-]+)?\.so)")
-
-_MAKERS = {
-    "make": ("Makefile", "makefile", "GNUmakefile"), "gmake": ("Makefile", "makefile", "GNUmakefile"),
-    "just": ("justfile", "Justfile", ".justfile"), "task": ("Taskfile.yml", "Taskfile.yaml"),
-    "pre-commit": (".pre-commit-config.yaml",), "hatch": ("hatch.toml",), "rake": ("Rakefile",),
-}  # fmt: skip
-_JUDGE = re.compile(
-    r"(?:^|[/_.-])(?:tests?|checks?|ci|lint|verify|accept\w*|spec)(?:[_.-]|$)|\.(?:ba)?sh$", re.IGNORECASE
-)
-_NAMES_SETTINGS = frozenset({"-c", "-f", "--config", "--config-file", "--file", "--settings", "--rcfile"})
 
 _NO_BLOB = "0" * 40
 _GONE = "0"
@@ -131,21 +126,6 @@ def _covers(parts: Sequence[str], names: Sequence[str]) -> bool:
     return all(rest == "**" for rest in parts[part:])
 
 
-def named_by(argv: Sequence[str], paths: Collection[str]) -> tuple[str, ...]:
-    """Patterns of the files by which a command line itself judges: the Makefile of `make` (one that the base has not
-    would go before its own), a script of tests, a file of settings. `paths` are those of the base."""
-    folder = argv[2].strip("/") + "/" if argv[:2] == ["env", "-C"] and len(argv) > 2 else ""
-    found: list[str] = []
-    for before, word in zip(["", *argv], argv, strict=False):
-        names = _MAKERS.get(word.rpartition("/")[2], ())
-        found += [f"/{folder}{name}" for name in names]
-        found += ["*.mk"] if "GNUmakefile" in names else []
-        path = folder + word.removeprefix("./")
-        if path in paths and (before in _NAMES_SETTINGS or _JUDGE.search(word)):
-            found.append(f"/{path}")
-    return tuple(dict.fromkeys(found))
-
-
 # --- what takes the place of a tool ---
 
 
@@ -186,7 +166,12 @@ def _module(path: str) -> str:
 
 def _brings(path: str, root: str, tops: frozenset[str]) -> bool:
     name = _module(path[len(root) :])
-    return bool(name) and (name in _RUNNERS or name in sys.stdlib_module_names) and root + name not in tops
+    return bool(name) and _is_tool(name) and root + name not in tops
+
+
+def _is_tool(module: str) -> bool:
+    """Plugins of pytest say so by their names, mostly."""
+    return module in _RUNNERS or module in sys.stdlib_module_names or "pytest" in module
 
 
 def _brings_installed(path: str, tops: frozenset[str]) -> bool:

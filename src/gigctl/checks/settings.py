@@ -33,7 +33,8 @@ _NAMED = (
 )  # fmt: skip
 _PATTERNS = re.compile(
     r"\.eslintrc(?:\.\w+)?|eslint\.config\.\w+|\.prettierrc(?:\.\w+)?|prettier\.config\.\w+|jest\.config\.\w+|\.mocharc(?:\.\w+)?"
-    r"|vitest\.config\.\w+|vite\.config\.\w+|requirements[\w.-]*\.(?:txt|in)"
+    r"|vitest\.(?:config|workspace|setup)\.\w+|vite\.config\.\w+|(?:ava|karma)\.conf(?:ig)?\.\w+"
+    r"|requirements[\w.-]*\.(?:txt|in)"
 )
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
 
@@ -62,11 +63,12 @@ class Setting(Struct, frozen=True):
     values: Mapping[str, Any]
 
 
-def load_files(store: Store, tree: str) -> Files:
-    """The top folder's settings, the first few of all test files, and every path."""
+def load_files(store: Store, tree: str, folder: str = "") -> Files:
+    """The settings of the top folder, and of one more (`a/b/`), the first few of all test files, and every path."""
     entries = store.list_tree(tree)
     tests = [entry.path for entry in entries if _TEST_FILE.search(entry.path)][:_TEST_FILES]
-    wanted = {entry.path for entry in entries if _is_settings(entry.path)} | set(tests)
+    wanted = {entry.path for entry in entries if _is_settings(entry.path.removeprefix(folder))} | set(tests)
+    wanted |= {entry.path for entry in entries if _is_settings(entry.path) or _is_set_up(entry.path)}
     found = store.read_entries(
         e for e in entries if e.path in wanted and e.size <= LARGEST and e.mode.startswith("100")
     )
@@ -76,6 +78,10 @@ def load_files(store: Store, tree: str) -> Files:
 
 def _is_settings(path: str) -> bool:
     return path in _NAMED or _PATTERNS.fullmatch(path) is not None
+
+
+def _is_set_up(path: str) -> bool:
+    return path.rpartition("/")[2] == "conftest.py"
 
 
 def find_settings(files: Files) -> tuple[Setting, ...]:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gigctl.checks.command import argv_of
-from gigctl.checks.detect import find_tools, protected_by
-from gigctl.checks.protect import PutBack, named_by, put_back
+from gigctl.checks.judge_settings import protected_by
+from gigctl.checks.judges import named_by
+from gigctl.checks.protect import PutBack, put_back
 from gigctl.checks.registry import get_check
 from gigctl.checks.settings import Files, load_files
 from gigctl.model import CheckContext, CheckSpec, Content, Evidence
@@ -63,7 +64,7 @@ class CheckTrees:
         if said is not None:
             return tuple(said)
         argv = argv_of(spec.options) if "run" in spec.options else ()
-        return (*self._default, *named_by(argv, self._base_files.paths))
+        return (*self._default, *named_by(argv, self._base_files))
 
     @cached_property
     def _tree(self) -> str:
@@ -76,7 +77,7 @@ class CheckTrees:
 
     @cached_property
     def _default(self) -> tuple[str, ...]:
-        return protected_by(find_tools(self._base_files, {}), self._base_files)
+        return protected_by(self._base_files)
 
     def _check_out(self, tree: str) -> Path:
         if tree not in self._made:

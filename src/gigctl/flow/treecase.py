@@ -8,8 +8,10 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gigctl.checks.detect import find_tools, protected_by
-from gigctl.checks.protect import is_protected, named_by, put_back
+from gigctl.checks.judge_names import inside
+from gigctl.checks.judge_settings import protected_by
+from gigctl.checks.judges import named_by
+from gigctl.checks.protect import put_back
 from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
 from gigctl.flow.repofile import NAME, RepoFile, read_repo_file
@@ -120,10 +122,12 @@ def _patterns(store: Store, base: str, rules: Rules | None) -> tuple[str, ...]:
     own = f"/{rules.path if rules else NAME}"
     if rules is not None and rules.file.protect is not None:
         return (*(_below(rules.folder, pattern) for pattern in rules.file.protect), own)
-    files = load_files(store, base)
-    commands = [at_folder(spec, rules.folder).options["run"] for spec in rules.commands] if rules else []
-    named = [pattern for argv in commands for pattern in named_by(argv, files.paths)]
-    return (*protected_by(find_tools(files, {}), files), *named, own)
+    folder = rules.folder if rules else ""
+    files = load_files(store, base, folder)
+    commands = [at_folder(spec, folder).options["run"] for spec in rules.commands] if rules else []
+    named = [pattern for argv in commands for pattern in named_by(argv, files)]
+    in_folder = [_below(folder, pattern) for pattern in protected_by(inside(files, folder))] if folder else []
+    return (*dict.fromkeys((*protected_by(files), *in_folder, *named)), own)
 
 
 def at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
@@ -141,8 +145,8 @@ def _below(folder: str, pattern: str) -> str:
 
 
 def changes_of(store: Store, case: Case) -> tuple[Change, ...]:
-    """What there is to judge: every file, or what was changed since the base and is not protected. A text that must not
-    be anywhere stands in the rules that say so, which are left out."""
+    """What there is to judge: every file, or what was changed since the base: as it is, for what is only read can't
+    judge itself. A text that must not be anywhere stands in the rules that say so, which are left out."""
     own = case.rules.path if case.rules is not None else NAME
 
     def is_judged(path: str) -> bool:
@@ -150,8 +154,7 @@ def changes_of(store: Store, case: Case) -> tuple[Change, ...]:
 
     if case.base is None:
         return tuple(store.read_entries([entry for entry in store.list_tree(case.tree) if is_judged(entry.path)]))
-    changes = store.list_changes(case.base.parted, case.tree)
-    return tuple(c for c in changes if is_judged(c.path) and not is_protected(c.path, case.protect))
+    return tuple(c for c in store.list_changes(case.base.parted, case.found) if is_judged(c.path))
 
 
 # --- the rules ---

@@ -19,7 +19,11 @@ FALLBACK = Path("/tree")
 """Where the tree appears when it can't take its repository's place."""
 SOURCE = Path("/run/tree")
 """Where a scratch tree is copied from."""
+BESIDE = Path("/run/beside")
+"""Where folders of dependencies are mounted that their tree has links to."""
+_CACHES = frozenset({".vite", ".vite-temp", ".vitest", ".cache"})
 _FALLBACK_HOME = Path("/home/gig")
+_MOST_LINKS = 2_000
 _MOST_ENTRIES = 1_000
 """Mounts of single entries, of which bubblewrap takes less than three thousand."""
 
@@ -91,7 +95,7 @@ def view(
     mounts = [*_base(policy, home), *_tree(policy, seen, tree, place)]
     mounts += [_bind("--ro-bind", path) for path in (*seen.shown, *policy.readable)]
     mounts += [_bind("--bind", path) for path in (*policy.writable, *policy.sockets)]
-    mounts += [_bind("--ro-bind", real, place / name) for name, real in seen.dependencies]
+    mounts += _dependencies(policy, seen, place)
     mounts += [_bind("--ro-bind", real, home / name) for name, real in seen.at_home]
     mounts += _masks(policy, mounts, tree)
     # What is nearer to the root is mounted first, or it would hide what lies below; masks come after their equals.
@@ -173,6 +177,34 @@ def _tree(policy: Policy, seen: Visible, tree: Path, place: Path) -> Iterator[_M
                 yield _bind("--ro-bind", real, where)
     else:
         yield _bind("--bind" if policy.tree == "write" else "--ro-bind", tree, place)
+
+
+def _dependencies(policy: Policy, seen: Visible, place: Path) -> Iterator[_Mount]:
+    """What is installed beside the repository, read-only. Vite keeps what it made of its settings in there, and does
+    without only where that is forbidden, which a place that is read-only is not: it gets a folder of links."""
+    for number, (name, real) in enumerate(seen.dependencies):
+        links = _links(real) if policy.tree != "read" and (real / "vite" / "package.json").exists() else {}
+        if not links or len(links) > _MOST_LINKS:
+            yield _bind("--ro-bind", real, place / name)
+            continue
+        source = BESIDE / str(number) / real.name  # Node looks for what a package needs in folders of that name
+        yield _bind("--ro-bind", real, source)
+        yield _Mount(place / name, ("--perms", "0755", "--size", str(policy.disk), "--tmpfs", str(place / name)))
+        for link, target in links.items():
+            where = str(place / name / link)
+            yield _Mount(place / name / link, ("--symlink", target or str(source / link), where))
+
+
+def _links(real: Path) -> dict[str, str]:
+    """A folder's entries, and where a link among them leads that leaves the folder: to a package of a workspace."""
+    found = {}
+    for entry in sorted(real.iterdir()):
+        inner = sorted(entry.iterdir()) if entry.name.startswith("@") and entry.is_dir() else [entry]
+        for one in inner:
+            target = str(one.readlink()) if one.is_symlink() else ""
+            leaves = not Path(os.path.normpath(one.parent / target)).is_relative_to(real)
+            found[str(one.relative_to(real))] = target if leaves else ""
+    return {link: target for link, target in found.items() if link not in _CACHES}
 
 
 def _bind(how: str, source: Path, where: Path | None = None) -> _Mount:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gigctl.checks.detect import Tool, as_spec, find_tools, is_installed, protected_by
-from gigctl.checks.protect import is_protected
+from gigctl.checks.detect import Tool, as_spec, find_tools, is_installed
 from gigctl.checks.settings import Files
 
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
@@ -124,59 +122,6 @@ def test_what_is_installed(tmp_path: Path) -> None:
     assert not is_installed(["python3", "-m", "no_such_module"], environ)
     assert not is_installed(["no-such-program"], environ)
     assert not is_installed(["node_modules/.bin/jest"], environ, tmp_path)
-
-
-def test_what_is_protected() -> None:
-    texts = {"pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['checks', 'tests']\n"}
-    patterns = protected_by(find_tools(tree(texts), ENVIRON), tree(texts))
-    for path in ("checks/a.py", "tests/test_a.py", "conftest.py", "pyproject.toml"):
-        assert is_protected(path, patterns)
-    assert not is_protected("Makefile", patterns)
-    texts = {"Makefile": "test:\n\ttrue\n"}
-    assert is_protected("Makefile", protected_by(find_tools(tree(texts), ENVIRON), tree(texts)))
-    texts = {"package.json": json.dumps({"jest": {"roots": ["<rootDir>/src", "<rootDir>/testing"]}})}
-    patterns = protected_by(find_tools(tree(texts), ENVIRON), tree(texts))
-    assert is_protected("testing/a.js", patterns)
-    assert not is_protected("src/a.js", patterns)
-    texts = {"pytest.ini": "[pytest]\ntestpaths = .\n"}  # the whole tree is nothing that could be put back
-    assert not is_protected("src/a.py", protected_by(find_tools(tree(texts), ENVIRON), tree(texts)))
-
-
-@pytest.mark.parametrize(
-    ("texts", "kept", "free"),
-    [
-        ({"pytest.ini": "[pytest]\npython_files = check_*.py *.py\n"}, ["a/check_a.py"], ["a.py"]),
-        ({"pytest.toml": "[pytest]\ntestpaths = ['checks']\n", "checks/test_a.py": ""}, ["checks/data.json"], []),
-        ({"pytest.ini": "[pytest]\ntestpaths = app\n", "app/a.py": "", "app/test_a.py": ""}, [], ["app/a.py"]),
-        (
-            {"pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-q -p tools.judge -psecond'\n"},
-            ["tools/judge.py", "second.py", "src/second.py"],
-            ["tools/a.py"],
-        ),
-        (
-            {
-                "package.json": json.dumps({
-                    "jest": {"setupFiles": ["<rootDir>/prepare.js"], "testMatch": ["**/*.check.js", "**/*.js"],
-                             "transform": {"^.+$": "./turn.js"}}
-                }),
-                "prepare.js": "",
-                "turn.js": "",
-            },
-            ["prepare.js", "turn.js", "a/b.check.js"],
-            ["a.js"],
-        ),
-        (
-            {".mocharc.json": '{"spec": ["./specs/**/*.js", "src/**/*.js"], "require": "./begin.js"}', "begin.js": ""},
-            ["specs/a/b.js", "begin.js"],
-            ["src/a.js"],
-        ),
-    ],
-    ids=["names", "folder", "package", "plugins", "jest", "mocha"],
-)  # fmt: skip
-def test_what_settings_say_of_tests_is_protected(texts: dict[str, str], kept: list[str], free: list[str]) -> None:
-    patterns = protected_by(find_tools(tree(texts), ENVIRON), tree(texts))
-    assert [path for path in kept if not is_protected(path, patterns)] == []
-    assert [path for path in free if is_protected(path, patterns)] == []
 
 
 def test_npm_is_installed_where_the_packages_are_that_it_needs(tmp_path: Path) -> None:
