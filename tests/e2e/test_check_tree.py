@@ -97,6 +97,14 @@ def test_what_could_not_be_checked_at_all_is_3(tmp_path: Path, home: Path) -> No
     assert "none of the checks could be run" in ran.err
 
 
+def test_where_there_is_no_file_it_is_3(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "gigctl.toml").write_text("[checks.secrets]\n[checks.compiles]\n")
+    ran = check_tree(tmp_path, home=home, code=3)
+    assert "is no file but gigctl.toml: nothing could be checked" in ran.err
+    (tmp_path / "a.py").write_text("")
+    assert check_tree(tmp_path, home=home).out == "pass  secrets, compiles\n"
+
+
 def test_bad_rules_are_told_at_once(tmp_path: Path, home: Path) -> None:
     project = make_project(tmp_path / "r", **{"gigctl.toml": "[chekcs.a]\n[code]\nlnit = 'x'\n"})
     said = check_tree(project.path, home=home, code=3).err.splitlines()
@@ -148,6 +156,14 @@ def test_weakened_and_deleted_tests_are_put_back(branch: Repository, home: Path)
     assert "tests/__init__.py, tests/test_calc.py, protected: put back as main has them" in ran.err
     assert "conftest.py, sitecustomize.py, protected: left out, since main has no such files" in ran.err
     assert "an honest change of tests is judged by itself, without --base" in ran.err
+
+
+def test_what_is_only_read_is_read_in_tests_too(branch: Repository, home: Path) -> None:
+    """Putting it back would hide from the checks what is delivered."""
+    branch.write({"tests/test_calc.py": f"{TEST}# TODO\n"})
+    ran = check_tree(branch.path, "--base", "main", home=home, code=1)
+    assert "tests/test_calc.py, protected: put back as main has it" in ran.err
+    assert "fail  no-todo: tests/test_calc.py" in ran.out
 
 
 def test_the_rules_are_the_bases(branch: Repository, home: Path) -> None:

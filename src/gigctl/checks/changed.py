@@ -9,13 +9,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gigctl.checks.reading import is_text
 from gigctl.model import EXECUTABLE, REGULAR, Change, CheckContext, Content
 from gigctl.system.git.store import Store
 
 __all__ = ["ChangedFile", "Hunk", "find_hunks", "list_changed"]
 
-LARGEST = 1024 * 1024
-"""Bytes of a file that is looked at; what is larger was not written by hand."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a file that is compared; in one that is larger each line counts as changed."""
 _HEAD = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def list_changed(content: Content, context: CheckContext) -> list[ChangedFile]:
 
 def _is_text(change: Change) -> bool:
     data = change.data
-    return data is not None and change.mode in (REGULAR, EXECUTABLE) and len(data) <= LARGEST and b"\0" not in data
+    return data is not None and change.mode in (REGULAR, EXECUTABLE) and is_text(data)
 
 
 def _before(paths: Sequence[str], content: Content, context: CheckContext) -> dict[str, bytes]:
@@ -60,7 +61,7 @@ def _before(paths: Sequence[str], content: Content, context: CheckContext) -> di
 
 
 def _changed(path: str, old: bytes | None, new: bytes, context: CheckContext) -> ChangedFile:
-    if old is None or context.store is None:
+    if old is None or context.store is None or len(new) > LARGEST:
         return ChangedFile(path, old, new, (Hunk(1, 1, 1, _count(new) + 1),))
     return ChangedFile(path, old, new, tuple(find_hunks(Store.open(Path(context.store)), old, new)))
 

@@ -21,18 +21,19 @@ from gigctl.checks.prose import excerpt
 from gigctl.model import EXECUTABLE, REGULAR, Change, CheckContext, Content, Evidence, Verdict
 
 NAME = "compiles"
-VERSION = 1
+VERSION = 2
 HELP = "each changed file is valid: Python, JSON, TOML, and JavaScript where node is installed"
 NEEDS_TREE = False
 
 SECONDS = 20.0
 MOST_EVIDENCE = 8
 _KINDS = {
-    ".py": "python", ".pyi": "python", ".json": "json", ".toml": "toml",
+    ".py": "python", ".pyi": "python", ".pyw": "python", ".json": "json", ".toml": "toml",
     ".js": "javascript", ".cjs": "javascript", ".mjs": "javascript",
 }  # fmt: skip
 _WITH_COMMENTS = re.compile(r"(?:^|/)(?:[tj]sconfig[^/]*\.json|\.eslintrc\.json|\.(?:vscode|devcontainer)/.*)$")
 """JSON files that their own programs read with comments in them."""
+_FIRST = re.compile(rb"#!\s*(?:\S*/env\s+(?:-\S+\s+)*|\S*/)(python|node)[\d.]*(?=\s|$)")
 _CHILD = Path(__file__).with_name("compile_child.py")
 _NODE_LINE = re.compile(r"\[stdin\]:(\d+)")
 _NODE_REASON = re.compile(r"^\w*Error: .*$", re.MULTILINE)
@@ -65,7 +66,13 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
 def _kind(change: Change) -> str | None:
     if _WITH_COMMENTS.search(change.path):
         return None
-    return _KINDS.get(PurePosixPath(change.path).suffix.lower())
+    return _KINDS.get(PurePosixPath(change.path).suffix.lower()) or _said(change)
+
+
+def _said(change: Change) -> str | None:
+    """What a script's first line says that reads it."""
+    found = _FIRST.match(change.data or b"")
+    return None if found is None else {b"python": "python", b"node": "javascript"}[found[1]]
 
 
 async def _find_errors(files: list[Change]) -> list[Evidence]:

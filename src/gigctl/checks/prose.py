@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from gigctl.checks.reading import as_text
 from gigctl.model import LINK, SUBMODULE, Content, Evidence
 
 MAX_EVIDENCE = 8
@@ -91,12 +92,13 @@ def word_matches(text: str) -> Iterator[re.Match[str]]:
 def text_parts(content: Content) -> list[tuple[str | None, str]]:
     """What can be read of a content: (None, text) of a one-text content, else (path, text) of each changed file.
 
-    Deleted files, links and files with a NUL byte are left out.
+    Deleted files, links and files that are no text are left out.
     """
     if content.is_text:
         return [(None, content.text)]
-    return [
-        (change.path, change.data.decode("utf-8", "surrogateescape"))
+    read = (
+        (change.path, as_text(change.data))
         for change in content.changes
-        if change.data is not None and change.mode not in (LINK, SUBMODULE) and b"\0" not in change.data
-    ]
+        if change.data is not None and change.mode not in (LINK, SUBMODULE)
+    )
+    return [(path, text) for path, text in read if text is not None]

@@ -19,7 +19,7 @@ from gigctl.checks.prose import MAX_EVIDENCE, at, excerpt, text_parts
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "regex"
-VERSION = 1
+VERSION = 2
 HELP = "a pattern is met, or not met (must = match | not match)"
 NEEDS_TREE = False
 

@@ -12,7 +12,7 @@ from gigctl.checks.options import check_keys
 from gigctl.model import CheckContext, Content, Evidence, Verdict
 
 NAME = "size"
-VERSION = 1
+VERSION = 2
 HELP = "no more lines and files are changed than that (size=400, or 400 lines 10 files)"
 NEEDS_TREE = False
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from gigctl.checks.base import verdict
 from gigctl.checks.command_log import find_runner
 from gigctl.checks.detect import as_spec, find_tools
+from gigctl.checks.reading import as_text
 from gigctl.checks.registry import get_check
 from gigctl.checks.settings import load_files
 from gigctl.errors import ConfigError
@@ -78,6 +79,7 @@ def judge_tree(request: TreeRequest) -> TreeReport:
         if not specs and request.signers is None:
             raise _no_checks(store, case)
         content = _content(store, case, specs)
+        _refuse_empty(case, content, specs, request)
         prepared = _prepared(store, case, specs, request, Path(name))
         context = replace(_context(store, case, specs, request, Path(name)), prepared=prepared.folder)
         verdicts = asyncio.run(_assess(content, specs, context))
@@ -109,6 +111,14 @@ def _refuse_nothing(verdicts: Sequence[Verdict]) -> None:
     if all(verdict.outcome in ("skip", "error") for verdict in verdicts) and not any(v.gates for v in verdicts):
         why = next((e.message.split("\n")[0] for v in verdicts for e in v.evidence), "")
         raise ConfigError(f"none of the checks could be run: {why}", "gigctl doctor")
+
+
+def _refuse_empty(case: Case, content: Content, specs: Sequence[CheckSpec], request: TreeRequest) -> None:
+    """The same where there is no file that a check could read."""
+    reads_all = case.base is None and request.signers is None
+    if reads_all and not content.changes and not any(get_check(spec.check).NEEDS_TREE for spec in specs):
+        where = f"in {case.checkout.top} is no file"
+        raise ConfigError(f"{where} but {NAME}: nothing could be checked", "gigctl check --tree FOLDER names another")
 
 
 # --- judging ---
@@ -176,6 +186,4 @@ async def _assess_files(content: Content, spec: CheckSpec, context: CheckContext
 
 
 def _text(change: Change) -> str | None:
-    if change.data is None or change.mode in (LINK, SUBMODULE) or b"\0" in change.data:
-        return None
-    return change.data.decode("utf-8", "surrogateescape")
+    return None if change.data is None or change.mode in (LINK, SUBMODULE) else as_text(change.data)

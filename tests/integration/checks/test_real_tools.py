@@ -174,6 +174,21 @@ CASES: dict[str, Case] = {
         {"test": "expected +0 to be 1"},
         "node/node_modules",
     ),
+    "vitest with settings": Case(
+        {
+            "package.json": '{"type": "module", "scripts": {"test": "vitest"}}',
+            "vitest.config.js": "import { defineConfig } from 'vitest/config';\n"
+            "export default defineConfig({ test: { setupFiles: ['./begin.js'] } });\n",
+            "begin.js": "",
+            "sum.js": SUM,
+            "sum.test.js": f"import {{ test, expect }} from 'vitest';\nimport {{ old }} from './sum.js';\n{SUM_TEST}",
+        },
+        {"test": f"{BIN}/vitest run"},
+        {"sum.js": SUM + ADD},
+        {"sum.js": BROKEN_SUM},
+        {"test": "expected +0 to be 1"},
+        "node/node_modules",
+    ),
     "jest": Case(
         {
             "package.json": '{"devDependencies": {"jest": "30"}}',

@@ -154,6 +154,35 @@ def test_node(inside, tree, tmp_path) -> None:
     assert inside(["node", "--test"], memory=1024 * 2**20).code == 1  # and without them it does fail
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+@pytest.mark.parametrize("mode", ["scratch", "write"])
+def test_vite_keeps_what_it_made_among_packages_that_can_not_be_changed(inside, tree, tmp_path, mode) -> None:
+    """Scoped packages, and those of a workspace that are links out of the folder, are found as they are outside."""
+    repository = tmp_path / "js"
+    for package in ("vite", "left", "@org/right", ".vite/old"):
+        folder = repository / "node_modules" / package
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text("{}")
+        (folder / "index.js").write_text(f"module.exports = {package!r}\n")
+    for link in ("inner", "@org/inner"):
+        (repository / "node_modules" / link).symlink_to("../" * (1 + link.count("/")) + "packages/inner")
+    (repository / "node_modules" / "alias").symlink_to("left")
+    (tree / "packages" / "inner").mkdir(parents=True)
+    (tree / "packages" / "inner" / "index.js").write_text("module.exports = 'inner'\n")
+    (tree / "go.js").write_text(
+        "const fs = require('fs')\n"
+        "fs.mkdirSync('node_modules/.vite-temp', { recursive: true })\n"
+        "fs.writeFileSync('node_modules/.vite-temp/x.js', 'module.exports = require(\"left\")')\n"
+        "const all = ['./node_modules/.vite-temp/x.js', 'left', 'alias', '@org/right', 'inner', '@org/inner']\n"
+        "console.log(all.map((name) => require(name)).join(' '), fs.existsSync('node_modules/.vite'))\n"
+        "for (const name of ['left', '@org/right'])\n"
+        "  try { fs.writeFileSync(`node_modules/${name}/index.js`, '') } catch (error) { console.log(error.code) }\n"
+    )
+    done = inside(["node", "go.js"], repository=repository, tree=mode, memory=1024 * 2**20)
+    assert done.text == "left left left @org/right inner inner false\nEROFS\nEROFS\n", done
+    assert not (repository / "node_modules" / ".vite-temp").exists()
+
+
 def test_its_own_loopback(inside) -> None:
     done = inside(
         "import socket\n"

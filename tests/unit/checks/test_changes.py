@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gigctl.checks import secrets, size
 from gigctl.checks.base import BadOption
-from gigctl.checks.changed import find_hunks, list_changed
+from gigctl.checks.changed import LARGEST, find_hunks, list_changed
 from gigctl.model import LINK, REGULAR, Change, CheckContext, Content, Verdict
 from gigctl.system.git.store import Store
 
@@ -48,8 +48,7 @@ def test_lines_that_a_change_touched(tmp_path: Path) -> None:
 
 def test_what_is_no_text_is_left_out(tmp_path: Path) -> None:
     case = Case(tmp_path, a="1\n")
-    odd = (Change("a.py", REGULAR, None), Change("b", LINK, b"a.py"), Change("c", REGULAR, b"\0"),
-           Change("d", REGULAR, b"x" * 2_000_000))  # fmt: skip
+    odd = (Change("a.py", REGULAR, None), Change("b", LINK, b"a.py"), Change("c", REGULAR, b"\xff\0"))
     assert list_changed(Content(odd, case.base), case.context) == []
     assert list_changed(Content((), None), CheckContext()) == []
 
@@ -117,6 +116,14 @@ NONE = [
 ]  # fmt: skip
 
 
+def test_what_is_too_large_to_be_compared_counts_whole(tmp_path: Path) -> None:
+    case = Case(tmp_path, a="1\n")
+    large = Content((Change("a.py", REGULAR, b"1\n" + b"x" * LARGEST),), case.base)
+    (changed,) = list_changed(large, case.context)
+    assert changed.is_own(1)
+    assert changed.is_own(2)
+
+
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(tmp_path_factory.mktemp("case"), old="".join(f"{line}\n" for line in SECRETS.values()))
@@ -148,6 +155,26 @@ def test_what_stood_there_before_is_not_the_changes(case: Case) -> None:
 def test_a_hostile_line_takes_no_time(case: Case) -> None:
     lines = ["password=" + "'" * 50_000, "http" * 20_000 + ":" * 5_000, "sk-" * 30_000, "a" * 300_000, "=" * 90_000]
     assert case.check(secrets, {}, new="\n".join(lines)).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"// \0\nk = '{KEY}'".encode(), f"k = '{KEY}'".encode("utf-16"), f"k = '{KEY}'".encode("utf-16-le"),
+        f"{'x' * 299_990} {KEY}".encode(), b"\n" * 3_000_000 + KEY.encode(),
+        b"\x89PNG\0\xff" + KEY.encode() + b"\0\xfe", b"\x89PNG\0\xff" + KEY.encode("utf-16-be"),
+    ],
+    ids=["NUL", "UTF-16", "UTF-16 without a mark", "long line", "large", "binary", "binary, wide"],
+)  # fmt: skip
+def test_nothing_hides_a_secret(data: bytes) -> None:
+    found = asyncio.run(secrets.run(Content((Change("a", REGULAR, data),)), {}, CheckContext()))
+    assert found.outcome == "fail"
+    assert KEY not in said(found)
+
+
+def test_a_nul_hides_no_line_from_its_count() -> None:
+    content = Content((Change("a.js", REGULAR, b"// \0\n" + b";\n" * 9),))
+    assert asyncio.run(size.run(content, {"lines": 9}, CheckContext())).outcome == "fail"
 
 
 def test_without_a_base_all_of_it_is_new() -> None:

@@ -48,6 +48,9 @@ def test_good_files_pass(path: str, data: bytes | None) -> None:
         ("a__json", b"[NaN]", None),
         ("a__json", b"", 1),
         ("a__toml", b"a = \n", None),
+        ("a__pyw", b"def (\n", 1),
+        ("tool", b"#!/usr/bin/env python3\ndef (\n", 2),
+        ("tool", b"#! /usr/bin/python -u\ndef (\n", 2),
     ],
 )
 def test_bad_files_fail_with_their_place(path: str, data: bytes, line: int | None) -> None:

@@ -24,9 +24,16 @@ def test_a_pattern_is_met_or_not() -> None:
 
 
 def test_a_pattern_on_files_names_the_file() -> None:
-    changes = (Change("a.py", "100644", b"ok"), Change("b.py", "100644", b"TODO"), Change("c", "100644", b"\0TODO"))
+    files = {
+        "a.py": b"ok",
+        "b.py": b"TODO",
+        "binary": b"\xff\0TODO",
+        "nul.js": b"// \0\nTODO",
+        "w": "TODO".encode("utf-16"),
+    }
+    changes = tuple(Change(path, "100644", data) for path, data in files.items())
     verdict = run_check("regex", Content(changes, base="0" * 40), {"pattern": "TODO", "must": "not match"})
-    assert [item.part for item in verdict.evidence] == ["b.py"]
+    assert [item.part for item in verdict.evidence] == ["b.py", "nul.js", "w"]
 
 
 def test_an_endless_pattern_is_killed() -> None:
