@@ -35,7 +35,7 @@ _LEAVES = {
     "definition": "a link definition",
     "toml_front_matter": "front matter that is not YAML",
 }
-_TEXTS = ("paragraph_open", "table_open")
+_TEXTS = ("paragraph_open", "table_open", "heading_open")
 _TOUCHING = "text that only a table's look keeps apart from the paragraph above"
 _ANCHOR = re.compile(r"\{[#.:][^{}]*\}")
 """`{#skip-link}` after a heading is its address."""
