@@ -9,8 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -160,7 +161,7 @@ def test_random_documents_keep_their_blocks(document: str, answer: Callable[...,
 
 @settings(max_examples=400, deadline=None)
 @given(_DOCUMENT, st.sampled_from(BREAKING))
-@example("# Titre\n|-|-|\n---\n", "-|-")  # an underlined heading that looks like a table's second line
+@hypothesis.example("# Titre\n|-|-|\n---\n", "-|-")  # an underlined heading that looks like a table's second line
 def test_no_answer_breaks_a_random_document(document: str, bad: str) -> None:
     _assert_same_blocks(document, lambda _: bad)
 
