@@ -55,6 +55,14 @@ def test_what_it_says(office: Office, client: Repository) -> None:
     office.gigctl("ledger", "verify")
 
 
+@pytest.mark.parametrize("path", ["new.py", "greet/__init__.py"])
+def test_what_a_change_hangs_on_may_be_new(office: Office, client: Repository, path: str) -> None:
+    """A file that begins to import the changed one, and one that takes its place."""
+    client.commit({path: b"import greet\n"})
+    ran = office.gigctl("update", "me-1", "--base", "main")
+    assert f"me-1.1  review: the client changed {path}, which it hangs on" in ran.out
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [

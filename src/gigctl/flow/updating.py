@@ -126,15 +126,15 @@ def _load(tx: Tx, task: TaskRecord) -> _Known:
 def _plan(store: Store, gig: GigRecord, base: Base, known: Sequence[_Known]) -> list[_Plan]:
     differing = {change.path for change in store.list_changes(gig.base_tree or "", base.tree)}
     signed = any(one.decision is not None for one in known)
-    shown = store.read_files(gig.base_tree or "", largest=_SHOWN) if signed else ()
+    bases = [store.read_files(tree, largest=_SHOWN) if signed else () for tree in (gig.base_tree or "", base.tree)]
     told = f"the new base {base.commit[:12]}"
     return [
-        _plan_one(store, base, one, differing, shown, told) for one in known if not integration.list_joined(one.task)
+        _plan_one(store, base, one, differing, bases, told) for one in known if not integration.list_joined(one.task)
     ]
 
 
 def _plan_one(
-    store: Store, base: Base, known: _Known, differing: set[str], shown: Sequence[Change], told: str
+    store: Store, base: Base, known: _Known, differing: set[str], bases: Sequence[Sequence[Change]], told: str
 ) -> _Plan:  # fmt: skip
     ref = known.task.ref
     if known.content is None or known.revision is None or known.revision.rejected:
@@ -142,7 +142,7 @@ def _plan_one(
     if known.revision.input_n != known.task.input_n:
         return _Plan(known, TaskMove(ref, "redo", "its draft was made for an older source"))
     paths = {change.path for change in known.content.changes}
-    why = _why_looked_at(known, paths, differing, shown)
+    why = _why_looked_at(known, paths, differing, bases)
     if why == "":
         carried = replace(known.content, base=base.tree)
         return _Plan(known, TaskMove(ref, "carried", _SAME), carried, known.decision)
@@ -153,15 +153,20 @@ def _plan_one(
 _SAME = "its files and what they hang on are as they were"
 
 
-def _why_looked_at(known: _Known, paths: set[str], differing: set[str], shown: Sequence[Change]) -> str:
-    """Why a human has to look (again), in half a sentence; empty where a signature may be carried."""
+def _why_looked_at(
+    known: _Known, paths: set[str], differing: set[str], bases: Sequence[Sequence[Change]]
+) -> str:  # fmt: skip
+    """Why a human has to look (again), in half a sentence; empty where a signature may be carried. What a change hangs
+    on may be new: it is looked for in both `bases`, the one that was and the one that is."""
     changed = _first(path for path in differing if _touches(path, paths))
     if changed:
         return f"the client changed {changed}"
     if known.decision is None or known.content is None:
         return "its draft is on the new base"
-    after = {change.path: change for change in shown} | {change.path: change for change in known.content.changes}
-    nearby = _first(differing & get_craft(known.task.craft).find_neighbours(tuple(after.values()), paths))
+    own = {change.path: change for change in known.content.changes}
+    trees = [tuple(({change.path: change for change in shown} | own).values()) for shown in bases]
+    craft = get_craft(known.task.craft)
+    nearby = _first(differing & frozenset().union(*(craft.find_neighbours(tree, paths) for tree in trees)))
     if nearby:
         return f"the client changed {nearby}, which it hangs on"
     return "it was signed with a key, and only that key signs again" if known.decision.signer else ""

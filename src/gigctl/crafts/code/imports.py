@@ -26,6 +26,8 @@ _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<of>\.*[\w.]*)[ \t]+import[ \t]+(?
 _REQUIRED = re.compile(
     r"""(?:\bfrom|\bimport|\brequire[ \t]*\(|\bimport[ \t]*\()[ \t]*(?P<quote>["'])(?P<name>[^"'\n]{1,400})(?P=quote)"""
 )
+_LOADED = re.compile(r"""\bimport_module[ \t]*\([ \t]*["']([\w.]{1,200})["']""")
+_NAMED = re.compile(r"""["']([\w./ -]{1,200}\.\w{1,10})["']""")
 _COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
@@ -60,6 +62,16 @@ class Tree(Struct, frozen=True):
             self.known[path] = tuple(dict.fromkeys(place for place in found if place not in (None, path)))
         return self.known[path]
 
+    def named(self, path: str) -> Iterator[str]:
+        """The files of the tree that a code file names in quotes, from the top or its own folder."""
+        there = self.files.get(path)
+        if there is None or not (is_python(path) or is_script(path)):
+            return
+        folder = posixpath.dirname(path)
+        for word in dict.fromkeys(_NAMED.findall(_text(there))):
+            yield from (place for place in (posixpath.normpath(word), posixpath.normpath(posixpath.join(folder, word)))
+                        if place in self.files)  # fmt: skip
+
     def importers(self, paths: Collection[str]) -> tuple[str, ...]:
         """The files that import one of some; only those that have such a name in them are parsed."""
         words = {_word(path) for path in paths}
@@ -74,10 +86,27 @@ class Tree(Struct, frozen=True):
 
 
 def find_neighbours(tree: Sequence[Change], changed: Collection[str]) -> frozenset[str]:
-    """What a change to some files hangs on: the files that these import, and those that import them."""
+    """What a change to some files hangs on: the files that these import, with what a package's own file passes on, the
+    files that they name, those that import them, and those that another would find by their name."""
     known = Tree.of(tree)
     imported = {name for path in changed for name in known.imports(path)}
-    return frozenset((imported | set(known.importers(changed))) - set(changed))
+    passed_on = [path for path in imported if _passes_on(path)]
+    while passed_on:
+        more = set(known.imports(passed_on.pop())) - imported
+        imported |= more
+        passed_on += [path for path in more if _passes_on(path)]
+    others = {place for path in changed for place in (*known.named(path), *_rivals(path)) if place in known.files}
+    return frozenset((imported | others | set(known.importers(changed))) - set(changed))
+
+
+def _passes_on(path: str) -> bool:
+    return path.rpartition("/")[2].partition(".")[0] in ("__init__", "index")
+
+
+def _rivals(path: str) -> list[str]:
+    """Of Python, the other places that a file's module would be found in."""
+    stem = posixpath.dirname(path) if path.endswith("/__init__.py") else path.removesuffix(".py")
+    return _modules(stem) if path.endswith(".py") and stem else []
 
 
 def find_imported(path: str, text: str) -> Iterator[str]:
@@ -125,7 +154,7 @@ def _of_python(path: str, text: str) -> Iterator[list[str]]:
 
 def _modules(place: str) -> list[str]:
     place = posixpath.normpath(place)
-    return [f"{place}.py", f"{place}/__init__.py", f"{place}.pyi"]
+    return [f"{place}/__init__.py", f"{place}.py", f"{place}.pyi"]  # a package goes before a module of its name
 
 
 def _roots(path: str) -> list[str]:
@@ -147,6 +176,7 @@ def _up(path: str, level: int) -> str:
 
 def _named_in_python(text: str) -> Iterator[tuple[int, str, list[str]]]:
     """(level, module, names) of each import."""
+    yield from ((0, name, []) for name in _LOADED.findall(text) if not name.startswith("."))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in somebody's file is not our warning

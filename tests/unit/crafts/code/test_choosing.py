@@ -141,3 +141,22 @@ def test_python_imports(text: str, found: tuple[str, ...]) -> None:
 def test_neighbours_are_what_is_imported_and_what_imports() -> None:
     assert find_neighbours(tree_of(FILES), {"shop/calc.py"}) == {"shop/tax.py", "tests/test_calc.py"}
     assert find_neighbours(tree_of(FILES), {"shop/base.py"}) == {"shop/tax.py"}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"a.py": "from pkg import rate", "pkg/__init__.py": "from .b import rate", "pkg/b.py": "", "pkg/c.py": ""},
+         {"pkg/__init__.py", "pkg/b.py"}),
+        ({"a.py": "import b", "b.py": "", "b/__init__.py": "from . import c", "b/c.py": ""},
+         {"b/__init__.py", "b/c.py"}),
+        ({"a.py": "importlib.import_module('b.c')", "b/c.py": ""}, {"b/c.py"}),
+        ({"a.py": "open('rates.json')", "rates.json": "", "other.json": ""}, {"rates.json"}),
+        ({"a.py": "", "a/__init__.py": ""}, {"a/__init__.py"}),
+        ({"a.py": "", "x.py": "from a import f"}, {"x.py"}),
+        ({"a.py": "import sub", "sub/__init__.py": "import a, sub"}, {"sub/__init__.py"}),
+    ],
+    ids=["passed on", "package first", "by name", "data", "in its place", "importer", "in a circle"],
+)  # fmt: skip
+def test_what_a_change_hangs_on(files: dict[str, str], found: set[str]) -> None:
+    assert find_neighbours(tree_of(files), {"a.py"}) == found
