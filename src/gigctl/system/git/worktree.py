@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gigctl.errors import ConfigError, UsageError
 from gigctl.model import quote_path
 from gigctl.system.git.folder import LeftOut, collect_folder
+from gigctl.system.git.line_ends import with_kept_ends
 from gigctl.system.git.process import GitError
 from gigctl.system.git.store import Store, checked_id
 
@@ -147,10 +149,14 @@ def fetch_command(rev: str, *, shallow: bool) -> str:
 
 
 def collect_worktree(store: Store, checkout: Checkout) -> tuple[str, tuple[LeftOut, ...]]:
-    """The tree of all files as they are, those that git ignores left out; and what could not be taken, and why."""
+    """The tree of all files as git would keep them, those that it ignores left out; and what could not be taken, and
+    why."""
     base = None if checkout.head is None else _tree(store, checkout.head)
     found = collect_folder(store, checkout.top, base, every_link=True)
-    return store.tree_of(found.content), found.left_out
+    content = found.content
+    if checkout.git is not None:
+        content = replace(content, changes=with_kept_ends(store, checkout.top, base, content.changes))
+    return store.tree_of(content), found.left_out
 
 
 def _tree(store: Store, commit: str) -> str:
