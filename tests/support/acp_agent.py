@@ -87,6 +87,16 @@ class Agent:
         told = schema.Usage(total_tokens=130, input_tokens=100, output_tokens=20, cached_read_tokens=10)
         return acp.PromptResponse(stop_reason="end_turn", usage=told)
 
+    async def do_boast(self, text: str) -> acp.PromptResponse:
+        """It tells of a cost and of tokens that no session has."""
+        cost = schema.Cost(amount=9.5e6, currency="USD")
+        await self.client.session_update(
+            "s1", schema.UsageUpdate(session_update="usage_update", used=1, size=2, cost=cost)
+        )
+        await self.do_write(text)
+        return acp.PromptResponse(stop_reason="end_turn", usage=schema.Usage(
+            total_tokens=10**19, input_tokens=10**19, output_tokens=20))  # fmt: skip
+
     async def do_write(self, text: str) -> None:
         place = f"{self.cwd}/greet.py"
         there = await self.client.read_text_file(path=place, session_id="s1")
@@ -129,7 +139,18 @@ class Agent:
                                 "raw_input": {"files": [{"filePath": outside}]}},
             "edit nothing": {"kind": "edit"},
             "diff outside": {"kind": "edit", "content": [acp.tool_diff_content(outside, "x")]},
-            "run": {"kind": "execute", "raw_input": {"command": "make"}},
+            "edit git's": {"kind": "edit", "locations": [schema.ToolCallLocation(path=f"{self.cwd}/.git/config")]},
+            **{
+                f"{kind} {name} outside": {"kind": kind, "locations": [schema.ToolCallLocation(path=inside)],
+                                           "raw_input": {name: value}}
+                for kind, name, value in (
+                    ("edit", "paths", [outside]), ("move", "destination", "/etc/x"), ("edit", "uri", "file:///etc/x"),
+                    ("delete", "files", [outside]), ("read", "target", "~/.ssh/id"), ("move", "to", "../x"),
+                )
+            },
+            "edit a text inside": {"kind": "edit", "locations": [schema.ToolCallLocation(path=inside)],
+                                   "raw_input": {"content": "/etc", "old_string": "../x", "newText": "~"}},
+            "run": {"kind": "execute", "raw_input": {"command": "make", "args": ["/usr/share/x"]}},
             "run elsewhere": {"kind": "execute", "raw_input": {"command": "make", "cwd": "/etc"}},
             "other": {"kind": "other"},
         }  # fmt: skip

@@ -7,10 +7,12 @@ asks for by a path that leads elsewhere is refused. The names of the methods are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from gigctl.agents.openai_answer import picodollars
 from gigctl.model import Usage
@@ -20,6 +22,8 @@ __all__ = ["Host"]
 
 TEXT_LIMIT = 8 * 1024 * 1024
 """The most that an agent may say in one turn, in characters."""
+MOST_COST = 10**6
+"""US dollars: nobody's session costs so much, and the ledger can't hold nine times as much."""
 NOTES = 200
 """Lines that are kept of what it did."""
 _REFUSED = -32602
@@ -27,8 +31,20 @@ _REFUSED = -32602
 _PLACES = frozenset({"path", "file", "filepath", "file_path", "filename", "absolute_path", "directory", "dir", "cwd",
                      "parentdir", "abs_path", "old_path", "new_path", "notebook_path", "target_file"})  # fmt: skip
 """Names under which agents keep a path in a tool's raw input."""
+_TEXTS = re.compile(
+    r"(?:content|text|string|str|diff|patch|pattern|query|regex|command|description|prompt|title|message|thought|reason"
+    r"|old|new|replacement|insert)s?$"
+)
+"""Names under which they keep what is no path, though it may begin like one."""
+_ELSEWHERE = re.compile(
+    r"(?:file:|~|/(?![/*\s]))[^\n]{0,4096}|(?:[^\n/]{0,255}/){0,64}\.\.(?:/[^\n]{0,4096})?", re.IGNORECASE
+)
+"""A text that leads out of any folder, or may."""
 _WITHOUT_PLACE = frozenset({"read", "search", "think", "fetch", "execute"})
 """Kinds of tools that may name no file: the sandbox bounds what they reach."""
+_REACHES_OUT = frozenset({"fetch", "execute"})
+_LOOKS = frozenset({"read", "search"})
+_NOT_TO_CHANGE = frozenset({".git", ".gigctl"})
 
 
 class Host:
@@ -95,14 +111,14 @@ class Host:
         self.note(update.tool_call_id, f"tool: {title} ({update.status or 'pending'})")
 
     def _count(self, cost: Any) -> None:
-        """What the session cost so far; in another currency than ours it says nothing."""
+        """What the session cost so far; in another currency than ours, or beyond belief, it says nothing."""
         if cost.currency != "USD":
             return
         try:
             told = Decimal(str(cost.amount))
         except InvalidOperation:  # pragma: no cover  # a float is a decimal
             return
-        if told.is_finite() and told >= 0:
+        if told.is_finite() and 0 <= told < MOST_COST:
             self.cost = picodollars(told)
 
     # --- files ---
@@ -154,15 +170,17 @@ class Host:
     def may(self, call: Any) -> bool:
         """Whether all that a tool call names is in the tree, and it names something or needs not to."""
         named = list(_named(call))
-        if not all(self._is_ours(path) for path in named):
+        if not all(self._is_ours(path, looks=call.kind in _LOOKS) for path in named):
             return False
-        if call.kind == "execute":
+        if call.kind in _REACHES_OUT:
             return self._walled
         return bool(named) or call.kind in _WITHOUT_PLACE
 
-    def _is_ours(self, path: str) -> bool:
+    def _is_ours(self, path: str, *, looks: bool) -> bool:
         parts = find_parts(path, self._place)
-        return parts is not None and is_inside(self._tree, parts)
+        if parts is None or not (looks or _NOT_TO_CHANGE.isdisjoint(part.lower() for part in parts)):
+            return False
+        return is_inside(self._tree, parts)
 
     # --- a person ---
 
@@ -193,24 +211,37 @@ def _named(call: Any) -> Iterator[str]:
     """The paths that a tool call speaks of."""
     yield from (location.path for location in call.locations or ())
     yield from (block.path for block in call.content or () if getattr(block, "type", "") == "diff")
-    yield from _raw_paths(call.raw_input)
+    yield from _raw_paths(call.raw_input, anywhere=call.kind not in _REACHES_OUT)
 
 
-def _raw_paths(raw: Any, depth: int = 4) -> Iterator[str]:
-    if isinstance(raw, dict) and depth:
-        for name, value in raw.items():
-            if isinstance(value, str) and str(name).replace("-", "_").lower() in _PLACES:
-                yield value
-            else:
-                yield from _raw_paths(value, depth - 1)
+def _raw_paths(raw: Any, depth: int = 4, name: str = "", *, anywhere: bool) -> Iterator[str]:
+    """Of a tool's raw input what is called a path; `anywhere` any text that leads out, and is not called a text."""
+    if isinstance(raw, str):
+        leads = anywhere and not _TEXTS.search(name) and _ELSEWHERE.fullmatch(raw) is not None
+        if leads or name in _PLACES:
+            yield _plain_path(raw)
+    elif isinstance(raw, dict) and depth:
+        for key, value in raw.items():
+            plain = str(key).replace("-", "_").lower()
+            yield from _raw_paths(value, depth - 1, plain, anywhere=anywhere)
     elif isinstance(raw, list) and depth:
         for value in raw:
-            yield from _raw_paths(value, depth - 1)
+            yield from _raw_paths(value, depth - 1, name, anywhere=anywhere)
+
+
+def _plain_path(named: str) -> str:
+    """A path as a folder has it: an address of a file is one, and `~` is nobody's folder here."""
+    path = unquote(named[5:].removeprefix("//").removeprefix("localhost")) if named[:5].lower() == "file:" else named
+    return f"/{path}" if path.startswith("~") else path
 
 
 def usage_of(told: Any) -> Usage | None:
-    """A turn's tokens. What came from a provider's cache is no part of the protocol's input, and is one of ours."""
+    """A turn's tokens; None where they can't be. What came from a provider's cache is no part of the protocol's input,
+    and is one of ours."""
     if told is None:
         return None
     cached, written = told.cached_read_tokens or 0, told.cached_write_tokens or 0
+    counts = (told.input_tokens, told.output_tokens, told.thought_tokens or 0, cached, written)
+    if not all(0 <= count < 10**12 for count in counts):
+        return None
     return Usage(told.input_tokens + cached + written, told.output_tokens + (told.thought_tokens or 0), cached)

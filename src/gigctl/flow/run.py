@@ -119,16 +119,17 @@ class RunResult(Struct):
     def _one_of(self, kind: type[GigctlError] | None) -> GigctlError | None:
         """An error that is about the first task to which it happened."""
         for end in self.wants:
+            reason = " ".join((end.reason or "").split())  # an error is one line
             if kind is AgentFailed and end.end == Done("failed"):
-                said = f"{end.ref} failed: {end.reason or 'no agent could do it'}"
+                said = f"{end.ref} failed: {reason or 'no agent could do it'}"
                 return kind(said + _more(self.failed), f"{self.again} --retry-failed, or -a OTHER")
             if kind is TemporaryError and end.end == Wait("unknown"):
-                said = f"a call for {end.ref} may have been paid, and its answer is lost: {end.reason}"
+                said = f"a call for {end.ref} may have been paid, and its answer is lost: {reason}"
                 return kind(said, f"gigctl run {end.ref} --retry-unknown asks again (and may pay twice)")
             if kind is WaitsForHuman and end.end == Review(YOURS):
                 return kind(f"{end.ref} is yours to write", f"gigctl edit {end.ref}")
             if kind is WaitsForHuman and end.end == Review(ASKS):
-                return kind(f"{end.ref}: {end.reason}", f"gigctl answer {end.ref} TEXT, then {self.again}")
+                return kind(f"{end.ref}: {reason}", f"gigctl answer {end.ref} TEXT, then {self.again}")
         if kind is not TemporaryError:
             return None
         waits = {end.end.why: end for end in reversed(self.wants) if isinstance(end.end, Wait)}

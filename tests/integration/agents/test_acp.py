@@ -95,6 +95,12 @@ def test_it_is_asked_to_work_in_the_folder_only_where_there_is_something_in_it(t
     assert ask(acp_entry("echo"), tree).content == "Greet politely"
 
 
+@needs_sandbox
+def test_what_nobody_believes_counts_for_nothing(tree: Path) -> None:
+    found = ask(acp_entry("boast", price_run=5), tree)
+    assert (found.cost, found.usage) == (5, None)
+
+
 # --- walls ---
 
 
@@ -112,7 +118,7 @@ def test_permission_is_given_once_and_only_for_what_stays_in_the_tree(tree: Path
     ask(acp_entry("permission"), tree)
     found = seen(tree)
     allowed = {name for name, answer in found.items() if answer == "once"}
-    assert allowed == {"edit inside", "run"}
+    assert allowed == {"edit inside", "edit a text inside", "run"}
     assert {answer for name, answer in found.items() if name not in allowed} == {"no"}
 
 
