@@ -48,6 +48,7 @@ _ROOTS = ("", "src/", "lib/")
 _PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg", "gigctl.toml")
 _INSTALLED = frozenset({"node_modules", ".venv", "venv", ".tox", ".nox", "__pypackages__"})
 """Folders of dependencies: one that a change brings along hides the client's own."""
+_PACKAGE = re.compile(r"/__init__\.(?:pyc?|(?:[\w-]+\.)*so)$")
 _MODULE = re.compile(r"([A-Za-z_]\w*)(?:\.pyc?|(?:\.[\w-]+)?\.so)")
 
 _NO_BLOB = "0" * 40
@@ -133,10 +134,13 @@ def find_shadows(paths: Iterable[str], was: Collection[str]) -> Iterator[str]:
     """Of a change's paths those that Python or Node would load in the place of a tool, and the base (`was`) has not: a
     module named as one of the standard library or a test runner where a project's modules begin, or a folder of
     dependencies of its own."""
+    paths = list(paths)
     roots = {root + more for root in _project_folders(was) for more in _ROOTS}
     tops = _tops(was, roots)
+    packages = {path[: found.start()] for path in paths if (found := _PACKAGE.search(path))}
     for path in paths:
-        if any(_brings(path, root, tops) for root in roots if path.startswith(root)) or _brings_installed(path, tops):
+        brings = any(_brings(path, root, tops, packages) for root in roots if path.startswith(root))
+        if brings or _brings_installed(path, tops):
             yield path
 
 
@@ -164,9 +168,12 @@ def _module(path: str) -> str:
     return match[1] if match else ""
 
 
-def _brings(path: str, root: str, tops: frozenset[str]) -> bool:
+def _brings(path: str, root: str, tops: frozenset[str], packages: Collection[str]) -> bool:
+    """A folder that is no package goes after what is installed, and is mostly something else: `email/welcome.html`."""
     name = _module(path[len(root) :])
-    return bool(name) and _is_tool(name) and root + name not in tops
+    if not name or not _is_tool(name) or root + name in tops:
+        return False
+    return "/" not in path[len(root) :] or root + name in packages
 
 
 def _is_tool(module: str) -> bool:

@@ -108,7 +108,8 @@ def test_many_patterns_and_paths_take_no_time() -> None:
 )  # fmt: skip
 def test_what_takes_a_tools_place_is_left_out(path: str) -> None:
     base = ["app.py", "src/app/types.py", "api/pyproject.toml", "vendor/x", "tools/gigctl.toml"]
-    assert list(find_shadows([path], base)) == [path]
+    package = [f"{path[: -len(name)]}__init__.py" for name in ("x/y.py", "case.py") if path.endswith(f"/{name}")]
+    assert list(find_shadows([path, *package], base)) == [path, *package]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ def test_what_takes_a_tools_place_is_left_out(path: str) -> None:
     [
         "src/app/types.py", "app/random.py", "logging/new.py", "types_of.py", "docs/json.md", "json.md", "pytest.cfg",
         "web/src/token.ts", "node_modules", "third/node_modules/b", "vendor/x/y", "a b/os.py",
+        "email/welcome.html", "packaging/rpm.spec", "mock/server.js", "unittest/case.py", "src/platform/mac.py",
     ],
 )  # fmt: skip
 def test_a_projects_own_names_are_its_own(path: str) -> None:
