@@ -116,13 +116,15 @@ def _of_makers(argv: Sequence[str], files: Files, depth: int) -> Iterator[str]:
             yield from (f"/{file}" for file in makefiles)
             if makefiles is _MAKEFILES:
                 yield "*.mk"
+                elsewhere = any("-C" in line or "MAKE" in line for line in (*argv, *_makefile(files)))
+                yield from makefiles if elsewhere else ()
                 yield from _of_targets(argv[at + 1 :], files, depth)
         if name in _SCRIPTS:
             yield from _of_package(argv[at + 1 :], files, depth)
 
 
 def _of_targets(words: Sequence[str], files: Files, depth: int) -> Iterator[str]:
-    text = next((files.texts[name] for name in reversed(_MAKEFILES) if name in files.texts), "")
+    text = "".join(_makefile(files))
     for target in [word for word in words if re.fullmatch(r"[\w./-]+", word) and not word.startswith("-")]:
         found = re.search(rf"^{re.escape(target)}\s*:(?!=)([^\n]*)\n((?:\t[^\n]*(?:\n|$))*)", text, re.MULTILINE)
         if found is None or depth <= 0:
@@ -131,6 +133,11 @@ def _of_targets(words: Sequence[str], files: Files, depth: int) -> Iterator[str]
         for line in found[2].replace("\\\n", " ").splitlines():
             for part in _split(line.strip().lstrip("@-+")):
                 yield from _of_line(part, files, depth - 1, judges=_JUDGE.search(target) is not None)
+
+
+def _makefile(files: Files) -> list[str]:
+    """The one that make takes."""
+    return [files.texts[name] for name in reversed(_MAKEFILES) if name in files.texts][:1]
 
 
 def _of_package(words: Sequence[str], files: Files, depth: int) -> Iterator[str]:

@@ -26,6 +26,10 @@ TEXTS = {
     ("argv", "patterns"),
     [
         (["make", "test"], ("/Makefile", "/makefile", "/GNUmakefile", "*.mk", "/check.js", "/judge.py")),
+        (
+            ["make", "-C", "api"],
+            ("/Makefile", "/makefile", "/GNUmakefile", "*.mk", "Makefile", "makefile", "GNUmakefile"),
+        ),
         (["make", "build"], ("/Makefile", "/makefile", "/GNUmakefile", "*.mk")),
         (["./run_tests.sh"], ("/run_tests.sh",)),
         (["bash", "ci/all.sh", "-v"], ("/ci/all.sh",)),
