@@ -80,7 +80,7 @@ def validate(options: Mapping[str, Any]) -> None:
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
     tool = TOOLS[options["tool"]]
     argv = [*options.get("run", tool.argv)]
-    files = [file for file in list_changed(content, context) if file.path.endswith(tool.endings)]
+    files = [file for file in list_changed(content, context) if _reads(tool, file)]
     if not files:
         return verdict(NAME, "pass", f"{options['tool']} reads none of the changed files")
     if context.tree is None or context.store is None:
@@ -96,6 +96,11 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     if len(found) > MOST_EVIDENCE:
         evidence = [*evidence, Evidence(f"and {len(found) - MOST_EVIDENCE} more")]
     return verdict(NAME, "fail" if found else "pass", *evidence, unsandboxed=context.unsafe_no_sandbox)
+
+
+def _reads(tool: StyleTool, file: ChangedFile) -> bool:
+    """A formatter takes a zero byte for the end, or for no text."""
+    return file.path.endswith(tool.endings) and (tool.kind != "format" or b"\0" not in file.new)
 
 
 async def _said(
@@ -211,7 +216,7 @@ async def format_content(content: Content, options: Mapping[str, Any], context: 
     made = {
         file.path: await _formatted(tool, argv, file, context, seconds)
         for file in list_changed(content, context)
-        if file.path.endswith(tool.endings)
+        if _reads(tool, file)
     }
     changes = (replace(change, data=made.get(change.path, change.data)) for change in content.changes)
     return Content(tuple(changes), content.base)
