@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from gigctl.system.sandbox import Missing, find_sandbox
+from support.repositories import make_repository
 from support.terminal import run_gigctl
 
 
@@ -85,3 +89,22 @@ def test_an_editor_wants_a_terminal_or_a_name(home: Path) -> None:
     (home / "a.txt").write_text("Bonjour\n")
     run_gigctl("gig", "add", "--source", home / "a.txt", "--from", "fr", "--to", "en", home=home, code=0)
     assert "--from" in run_gigctl("edit", "me-1.1", home=home, code=2).err
+
+
+@pytest.mark.skipif(isinstance(find_sandbox(), Missing), reason="no sandbox works here")
+def test_a_test_that_lacked_a_library_runs_again_where_that_was_installed(home: Path) -> None:
+    """The same bytes are not the same answer: the machine has a say in what a program does."""
+    test = "import unittest, needed, a\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(a.f(), 2)\n"
+    client = make_repository(
+        home / "client", {"a.py": "def f(): return 1\n", "test_a.py": test, ".gitignore": ".venv\n"}
+    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", client.path / ".venv"], check=True)
+    _add_script(home, [{"match": "", "answer": "a.py\n```\ndef f(): return 2\n```"}])
+    run_gigctl("gig", "add", "--repo", client.path, "--brief", "f returns 2", home=home, code=0)
+    run_gigctl("run", "me-1", "-a", "script", "--repair", "0", home=home, code=1)
+    assert "No module named 'needed'" in run_gigctl("check", "me-1", home=home, code=1).out
+    (folder,) = (client.path / ".venv").glob("lib/python3*/site-packages")
+    (folder / "needed.py").touch()
+    assert "pass  compiles, test, secrets" in run_gigctl("check", "me-1", home=home, code=0).out
+    (folder / "needed.py").unlink()
+    assert "fail  test" in run_gigctl("check", "me-1", home=home, code=1).out

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gigctl.system.proc import Finished
 
 NAME = "command"
-VERSION = 3
+VERSION = 4
 HELP = "a command ends with exit code 0 on a copy of the tree, in the sandbox, without network"
 NEEDS_TREE = True
 

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 NAME = "style"
-VERSION = 2
+VERSION = 3
 HELP = "the client's formatter, linter or type checker has nothing against the changed lines (style=ruff)"
 NEEDS_TREE = True
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gigctl.checks.registry import get_check
 from gigctl.flow import asking, work
 from gigctl.flow.current import settle_current
 from gigctl.ledger import revisions, tasks
@@ -28,12 +29,13 @@ class Question(Struct, frozen=True):
 
 
 def load_question(
-    tx: Tx, gig: GigRecord, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False
+    tx: Tx, gig: GigRecord, task: TaskRecord, revision: int, *, unsafe_no_sandbox: bool = False, again: bool = False
 ) -> Question:
+    """`again`: what the machine has a say in is run anew, whatever is known."""
     content = revisions.get_content(tx, revision)
     view = asking.load_view(tx, gig, task)
     marks = work.fingerprints(content, view.specs, view.context)
-    known = tuple(find_known(tx, spec, mark) for spec, mark in zip(view.specs, marks, strict=True))
+    known = tuple(find_known(tx, spec, mark, again=again) for spec, mark in zip(view.specs, marks, strict=True))
     context = replace(view.context, unsafe_no_sandbox=unsafe_no_sandbox)
     return Question(content, view.specs, context, known)
 
@@ -46,8 +48,12 @@ def is_answered(tx: Tx, gig: GigRecord, task: TaskRecord, revision: RevisionReco
     return asked == [(verdict.name, verdict.required, verdict.fingerprint) for verdict in revision.verdicts]
 
 
-def find_known(tx: Tx, spec: CheckSpec, mark: str) -> Verdict | None:
+def find_known(tx: Tx, spec: CheckSpec, mark: str, *, again: bool = False) -> Verdict | None:
+    """The verdict on the same bytes. What a program of this machine failed is not known for good: a library that the
+    tests want may have been installed since."""
     found = revisions.find_verdict(tx, mark)
+    if found is not None and get_check(spec.check).NEEDS_TREE and (again or found.outcome == "fail"):
+        return None
     return None if found is None else replace(found, name=spec.name, required=spec.required)
 
 

@@ -361,23 +361,26 @@ def tasks_now(desk: Desk, task: int) -> TaskRecord:
 
 
 def check_now(desk: Desk, words: Sequence[str], *, unsafe_no_sandbox: bool = False) -> list[RevisionRecord]:
-    """Runs the checks of the revisions that references mean; what is known of the same bytes is not run again."""
+    """Runs the checks of the revisions that references mean. What is only read is known by its bytes; programs run
+    again, for what is installed may have changed."""
     with desk.ledger.reading() as tx:
         targets = [t for t in find_tasks(tx, words, states=("review", "signed", "ready", "failed"))
                    if t.revision is not None or t.task.current_id is not None]  # fmt: skip
     if not targets:
         raise UsageError("there is no draft to check", "gigctl run REF")
     for target in targets:
-        _check(desk, target, unsafe_no_sandbox=unsafe_no_sandbox)
+        _check(desk, target, unsafe_no_sandbox=unsafe_no_sandbox, again=True)
     with desk.ledger.reading() as tx:
         return [revisions.get_revision(tx, tasks.get_task_by_id(tx, t.task.id), t.revision) for t in targets]
 
 
-def _check(desk: Desk, target: Target, *, unsafe_no_sandbox: bool = False) -> None:
+def _check(desk: Desk, target: Target, *, unsafe_no_sandbox: bool = False, again: bool = False) -> None:
     with desk.ledger.reading() as tx:
         revision = revisions.get_revision(tx, target.task, target.revision)
         gig = gigs.get_gig_by_id(tx, target.task.gig_id)
-        question = checking.load_question(tx, gig, target.task, revision.id, unsafe_no_sandbox=unsafe_no_sandbox)
+        question = checking.load_question(
+            tx, gig, target.task, revision.id, unsafe_no_sandbox=unsafe_no_sandbox, again=again
+        )
     verdicts = asyncio.run(checking.check_revision(question, store=desk.store))
     if tuple(verdicts) != revision.verdicts or not revision.assessed:
         with desk.ledger.writing() as tx:
