@@ -85,9 +85,16 @@ def test_the_hint_is_a_file_that_works(tmp_path: Path, home: Path) -> None:
     said = check_tree(project.path, home=home, code=3).err
     _, hint = said.split("hint: put this into gigctl.toml; in the tree are unittest, flake8:\n")
     project.write({"gigctl.toml": hint})
+    assert '[checks.flake8]\ncheck = "style"\ntool = "flake8"\n' in hint
     assert verdicts(check_tree(project.path, "--json", home=home, code=None).out)["test"] == "pass"
     empty = check_tree(make_project(tmp_path / "e", **{"gigctl.toml": ""}).path / "tests", home=home, code=3).err
     assert "[checks.test]" in empty
+
+
+def test_a_linter_reads_the_whole_tree_where_there_is_no_base(tmp_path: Path, home: Path) -> None:
+    rules = '[checks.ruff]\ncheck = "style"\ntool = "ruff"\nrun = ["python3", "-m", "ruff", "check"]\n'
+    project = make_project(tmp_path / "r", **{"gigctl.toml": rules, "new.py": "import os\n"})
+    assert "fail  ruff: new.py, line 1: F401" in check_tree(project.path, home=home, code=1).out
 
 
 def test_what_could_not_be_checked_at_all_is_3(tmp_path: Path, home: Path) -> None:

@@ -121,9 +121,13 @@ def _options(name: str, check: str, value: str) -> dict[str, Any]:
         raise UsageError(f"--check {name}: {error}") from error
 
 
+_WITH_RUN = ("command", "style")
+"""The checks that run a command line."""
+
+
 def _from_table(name: str, table: Mapping[str, Any]) -> CheckSpec:
     errors = list(_table_errors(name, table))
-    check = "command" if "run" in table else table.get("check", name)
+    check = table.get("check", "command" if "run" in table else name)
     if not errors:
         try:
             options = _table_options(check, table)
@@ -135,7 +139,7 @@ def _from_table(name: str, table: Mapping[str, Any]) -> CheckSpec:
 
 
 def _table_errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
-    if "run" in table and table.get("check", "command") != "command":
+    if "run" in table and table.get("check", "command") not in _WITH_RUN:
         yield "has both run and check: a check is one or the other"
     if "run" not in table:
         wanted = table.get("check", name)
@@ -170,6 +174,6 @@ def _table_options(check: str, table: Mapping[str, Any]) -> dict[str, Any]:
     if "run" in table:
         # A string is split as a shell splits words, which `option` does for the command line too.
         argv = table["run"]
-        options = (module.option(argv) if isinstance(argv, str) else {"run": list(argv)}) | options
+        options |= get_check("command").option(argv) if isinstance(argv, str) else {"run": list(argv)}
     module.validate(options)
     return options

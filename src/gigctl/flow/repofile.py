@@ -119,12 +119,14 @@ def _checks(tables: Mapping[str, Any], problems: list[str]) -> list[CheckSpec]:
 
 
 def render_rules(specs: Sequence[CheckSpec]) -> str:
-    """The file that names these checks by their commands; without any, one to begin with."""
+    """The file that names these checks; without any, one to begin with."""
     if not specs:
         return '[checks.acceptance]\nrun = ["make", "test"]  # the command that must end with 0'
     lines = []
     for spec in specs:
         words = ", ".join(json.dumps(word, ensure_ascii=False) for word in spec.options["run"])
-        lines += [f"[checks.{spec.name}]", f"run = [{words}]"]
+        lines += [f"[checks.{spec.name}]"]
+        lines += [] if spec.check == "command" else [f'check = "{spec.check}"', f'tool = "{spec.options["tool"]}"']
+        lines += [f"run = [{words}]"]
         lines += [] if spec.required else ["required = false  # not installed here"]
     return "\n".join(lines)

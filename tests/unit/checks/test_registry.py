@@ -29,6 +29,12 @@ def test_a_table_names_its_check_and_options() -> None:
     assert spec.options == {"pattern": "TODO", "must": "not match", "timeout": 60.0}
 
 
+def test_a_tool_may_have_a_command_line_of_its_own() -> None:
+    spec = load_spec("own", {"check": "style", "tool": "ruff", "run": "python3 -m ruff check"})
+    assert (spec.check, spec.options) == ("style", {"tool": "ruff", "run": ["python3", "-m", "ruff", "check"]})
+    assert load_spec("x", {"check": "command", "run": ["a", "b"]}).options == {"run": ["a", "b"]}
+
+
 @pytest.mark.parametrize(
     ("name", "table", "said"),
     [
