@@ -48,9 +48,11 @@ MOST_EVIDENCE = 8
 _KEYS = {
     "tool": f"one of {', '.join(TOOLS)}",
     "run": "its command line, where it is another than usual",
+    "folder": "the folder of the tree that it runs in and reads, as web",
     "timeout": "a duration",
     "protect": "as of a command",
 }
+_NOT_FOUND = 127
 
 
 class ToolFailed(Exception):
@@ -71,6 +73,9 @@ def validate(options: Mapping[str, Any]) -> None:
         words = options.get(key, [])
         if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
             raise BadOption(f"style: {key} is a list of words, got {words!r}")
+    folder = options.get("folder", "")
+    if not isinstance(folder, str) or folder.startswith("/") or ".." in folder.split("/"):
+        raise BadOption(f"style: folder is {_KEYS['folder']}, got {folder!r}")
     if options.get("run", ["x"]) == []:
         raise BadOption("style: run names the program first, got nothing")
     if "timeout" in options:
@@ -79,13 +84,13 @@ def validate(options: Mapping[str, Any]) -> None:
 
 async def run(content: Content, options: Mapping[str, Any], context: CheckContext) -> Verdict:
     tool = TOOLS[options["tool"]]
-    argv = [*options.get("run", tool.argv)]
-    files = [file for file in list_changed(content, context) if _reads(tool, file)]
+    argv = _argv(tool, options)
+    files = [file for file in list_changed(content, context) if _reads(tool, argv, file)]
     if not files:
         return verdict(NAME, "pass", f"{options['tool']} reads none of the changed files")
     if context.tree is None or context.store is None:
         return verdict(NAME, "error", f"{options['tool']} needs a tree to run in, and this content has none")
-    if (impossible := why_no_sandbox(context, NAME, argv[0])) is not None:
+    if (impossible := why_no_sandbox(context, NAME, _bare(argv)[0])) is not None:
         return impossible
     work = {"format": _format, "lint": _lint, "types": _types}[tool.kind]
     try:
@@ -98,9 +103,25 @@ async def run(content: Content, options: Mapping[str, Any], context: CheckContex
     return verdict(NAME, "fail" if found else "pass", *evidence, unsandboxed=context.unsafe_no_sandbox)
 
 
-def _reads(tool: StyleTool, file: ChangedFile) -> bool:
+def _argv(tool: StyleTool, options: Mapping[str, Any]) -> list[str]:
+    argv = [*options.get("run", tool.argv)]
+    folder = options.get("folder", "").strip("/")
+    return ["env", "-C", folder, *argv] if folder else argv
+
+
+def _folder(argv: Sequence[str]) -> str:
+    """Where it runs, below the top: `a/b/`, or nothing."""
+    return f"{argv[2]}/" if list(argv[:2]) == ["env", "-C"] else ""
+
+
+def _bare(argv: Sequence[str]) -> Sequence[str]:
+    return argv[3:] if _folder(argv) else argv
+
+
+def _reads(tool: StyleTool, argv: Sequence[str], file: ChangedFile) -> bool:
     """A formatter takes a zero byte for the end, or for no text."""
-    return file.path.endswith(tool.endings) and (tool.kind != "format" or b"\0" not in file.new)
+    mine = file.path.startswith(_folder(argv)) and file.path.endswith(tool.endings)
+    return mine and (tool.kind != "format" or b"\0" not in file.new)
 
 
 async def _said(
@@ -113,14 +134,16 @@ async def _said(
     try:
         done, folder = await run_on_tree(argv, context, seconds, reads=True, stdin=stdin)
     except (ProgramError, PolicyError) as error:
-        missing = isinstance(error, ProgramError) and is_of_machine(argv[0])
-        raise ToolFailed("skip" if missing else "error", f"{argv[0]}: {error.message}") from error
+        missing = isinstance(error, ProgramError) and is_of_machine(_bare(argv)[0])
+        raise ToolFailed("skip" if missing else "error", f"{_bare(argv)[0]}: {error.message}") from error
     told = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
     if told.endswith(tuple(f": No module named {word}" for word in argv)):
-        raise ToolFailed("skip", f"{shlex.join(argv[:3])} is not installed here")
+        raise ToolFailed("skip", f"{shlex.join(_bare(argv)[:3])} is not installed here")
+    if done.code == _NOT_FOUND and _folder(argv):
+        raise ToolFailed("skip", f"{_bare(argv)[0]} is not installed in {_folder(argv)}")
     if done.timed_out or done.truncated or done.stopped or done.code not in tool.clean:
         why = done.stopped or f"did not end within {seconds:g} s" if done.timed_out else f"ended with {done.code}"
-        raise ToolFailed("error", f"{shlex.join(argv[:3])} {why}: {shorten(told, str(folder))}")
+        raise ToolFailed("error", f"{shlex.join(_bare(argv)[:3])} {why}: {shorten(told, str(folder))}")
     return done.stdout, folder
 
 
@@ -131,7 +154,7 @@ async def _lint(
     tool: StyleTool, argv: Sequence[str], files: Sequence[ChangedFile], context: CheckContext, seconds: float
 ) -> list[Evidence]:
     known = {file.path: file for file in files}
-    names = [f"./{path}" for path in known]
+    names = [f"./{path.removeprefix(_folder(argv))}" for path in known]
     found = await _findings(tool, [*argv, *tool.more, *names], context, seconds)
     return [_evidence(one) for one in found if one.path in known and known[one.path].is_own(one.line)]
 
@@ -173,13 +196,14 @@ async def _findings(tool: StyleTool, argv: Sequence[str], context: CheckContext,
     try:
         found = list(tool.read(said.decode("utf-8", "replace")))
     except (ValueError, RecursionError) as error:
-        raise ToolFailed("error", f"{shlex.join(argv[:3])} did not answer as expected: {error}") from error
-    return [_placed(one, folder) for one in found]
+        raise ToolFailed("error", f"{shlex.join(_bare(argv)[:3])} did not answer as expected: {error}") from error
+    return [_placed(one, folder, _folder(argv)) for one in found]
 
 
-def _placed(found: Finding, folder: Path) -> Finding:
+def _placed(found: Finding, top: Path, below: str) -> Finding:
     """Its path as the tree's."""
-    path = found.path.removeprefix(f"{folder}/").removeprefix("./")
+    whole = found.path.startswith(f"{top}/")
+    path = found.path.removeprefix(f"{top}/") if whole else below + found.path.removeprefix("./")
     return Finding(path, found.line, found.column, found.code, excerpt(found.message, 200))
 
 
@@ -209,14 +233,14 @@ def is_formatter(options: Mapping[str, Any]) -> bool:
 async def format_content(content: Content, options: Mapping[str, Any], context: CheckContext) -> Content:
     """The content as its formatter writes the lines that it touched; `context` has a tree. Raises ToolFailed."""
     tool = TOOLS[options["tool"]]
-    argv = [*options.get("run", tool.argv)]
-    if (impossible := why_no_sandbox(context, NAME, argv[0])) is not None:
+    argv = _argv(tool, options)
+    if (impossible := why_no_sandbox(context, NAME, _bare(argv)[0])) is not None:
         raise ToolFailed(impossible.outcome, *impossible.evidence)
     seconds = seconds_of(options.get("timeout", SECONDS))
     made = {
         file.path: await _formatted(tool, argv, file, context, seconds)
         for file in list_changed(content, context)
-        if _reads(tool, file)
+        if _reads(tool, argv, file)
     }
     changes = (replace(change, data=made.get(change.path, change.data)) for change in content.changes)
     return Content(tuple(changes), content.base)
@@ -226,7 +250,7 @@ async def _formatted(
     tool: StyleTool, argv: Sequence[str], file: ChangedFile, context: CheckContext, seconds: float
 ) -> bytes:
     """The file with what the formatter makes of the lines that the change touched. Raises ToolFailed."""
-    words = [*argv, *(word.replace("{path}", file.path) for word in tool.more)]
+    words = [*argv, *(word.replace("{path}", file.path.removeprefix(_folder(argv))) for word in tool.more)]
     said, _ = await _said(tool, words, context, seconds, file.new)
     if said == file.new or not said:  # nothing: a file that its settings leave out
         return file.new
@@ -268,7 +292,7 @@ def _otherwise(file: ChangedFile, wanted: bytes, argv: Sequence[str], context: C
     more = f" (and {len(rest)} more place{'s' if len(rest) > 1 else ''})" if rest else ""
     shown = excerpt("⏎".join(new), 300) if any(line.strip() for line in new) else _blank(len(new))
     shown += " and a final newline" if wanted.endswith(b"\n") > file.new.endswith(b"\n") else ""
-    return Evidence(f"{file.path}, {place}{more}: {_name(argv)} writes {shown}", file.path, hunk.old_start)
+    return Evidence(f"{file.path}, {place}{more}: {_name(_bare(argv))} writes {shown}", file.path, hunk.old_start)
 
 
 def _blank(lines: int) -> str:

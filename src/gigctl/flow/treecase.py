@@ -132,6 +132,8 @@ def _patterns(store: Store, base: str, rules: Rules | None) -> tuple[str, ...]:
 
 def at_folder(spec: CheckSpec, folder: str) -> CheckSpec:
     """A command of a folder's file runs in that folder, with the whole tree around it."""
+    if spec.check == "style" and folder:
+        return replace(spec, options={**spec.options, "folder": f"{folder}{spec.options.get('folder', '')}"})
     if spec.check != "command" or not folder:
         return spec
     return replace(spec, options={**spec.options, "run": ["env", "-C", folder.rstrip("/"), *spec.options["run"]]})
