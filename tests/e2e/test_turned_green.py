@@ -53,6 +53,10 @@ PYTHON: dict[str, tuple[str, Texts, Texts]] = {
     "a Makefile's program": (
         "make test", {"Makefile": "test:\n\tpython3 all.py\n", "all.py": RUN}, {"all.py": "print('ok')\n"},
     ),
+    "an exit code, below make": (
+        "make test", {"Makefile": "test:\n\tpython3 -m unittest\n"},
+        {"calc.py": f"import atexit, os\natexit.register(os._exit, 0)\n{WRONG}"},
+    ),
     "the end of the process, -munittest": ("python3 -munittest", {}, {"calc.py": "import os\nos._exit(0)\n"}),
     "the end of the process, -Im": ("python3 -Im unittest", {}, {"calc.py": "import os\nos._exit(0)\n"}),
     "the end of the process, a script": (
@@ -93,6 +97,10 @@ SCRIPTS: dict[str, tuple[str, Texts, Texts]] = {
         {"begin.mjs": 'import assert from "node:assert"\nassert.equal = () => {}\n'},
     ),
     "the script of npm test": ("npm test", {"package.json": NPM, "run.js": "process.exit(1)\n"}, {"run.js": ""}),
+    "an exit code, below npm": (
+        "npm test", {"package.json": json.dumps({"scripts": {"test": "node --test"}}), "a.test.mjs": NODE},
+        {"calc.mjs": f"process.on('exit', () => {{ process.exitCode = 0 }})\n{SCRIPT}"},
+    ),
     "the end of the process": ("node --test", {"a.test.mjs": NODE}, {"calc.mjs": "process.exit(0)\n"}),
 }  # fmt: skip
 

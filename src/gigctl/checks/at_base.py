@@ -21,6 +21,8 @@ from gigctl.system.resolver import Visible
 __all__ = ["compute_at_base"]
 
 _FOLDER = "at-base"
+_FORM = 2
+"""Of what is kept: another number where it is asked for something else."""
 
 
 async def compute_at_base(
@@ -47,7 +49,7 @@ async def compute_at_base(
 def _key(argv: Sequence[str], seen: Visible, context: CheckContext) -> str:
     """Of the base's tree, the command, and the state of what is installed: another plugin can run other tests."""
     installed = [[str(path), *_times(path)] for path in (*seen.shown, *(real for _, real in seen.dependencies))]
-    text = json.dumps([context.base, context.commit, list(argv), context.unsafe_no_sandbox, installed])
+    text = json.dumps([_FORM, context.base, context.commit, list(argv), context.unsafe_no_sandbox, installed])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -14,6 +14,7 @@ from gigctl.checks.at_base import compute_at_base
 from gigctl.checks.base import BadOption, verdict
 from gigctl.checks.command_log import (
     count_kept,
+    find_failure,
     find_module,
     find_runner,
     proves_nothing,
@@ -108,12 +109,16 @@ async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext
     if runner is None and not starts_runners(argv):
         return ""
 
-    async def count(at_base: CheckContext) -> int | None:
+    async def look(at_base: CheckContext) -> list[Any]:
         ran, _ = await run_on_tree(argv, at_base, seconds)
-        return count_kept(runner, _log(ran))
+        return [count_kept(runner, _log(ran)), ran.ok and bool(find_failure(_log(ran)))]
 
-    now = count_kept(runner, _log(done)) or 0
-    before = await compute_at_base(argv, find_visible(argv, context), context, count)
+    log = _log(done)
+    now, failed = count_kept(runner, log) or 0, find_failure(log) if runner is None else ""
+    seen = await compute_at_base(argv, find_visible(argv, context), context, look)
+    before, lets_pass = seen or (None, False)
+    if failed and not lets_pass:
+        return f"{shlex.join(argv)} ended with 0, and its runner said: {failed}"
     if before is None or now >= before:
         return ""
     who = runner or "its runner"

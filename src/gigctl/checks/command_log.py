@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["count_kept", "count_tests", "find_module", "find_runner", "proves_nothing", "shorten", "starts_runners"]
+__all__ = [
+    "count_kept",
+    "count_tests",
+    "find_failure",
+    "find_module",
+    "find_runner",
+    "proves_nothing",
+    "shorten",
+    "starts_runners",
+]
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -113,9 +122,16 @@ def proves_nothing(runner: str, code: int, log: str) -> str | None:
         return f"{runner} ended without telling how many tests it ran"
     if count == 0 or (runner in ("pytest", "unittest") and code == 5):
         return f"{runner} ran no test"
-    if code == 0 and (failed := re.findall(_FAILED[runner], log, re.MULTILINE)):
-        return f"{runner} ended with 0, and said: {failed[-1].strip('= ')}"
+    if code == 0 and (failed := find_failure(log, runner)):
+        return f"{runner} ended with 0, and said: {failed}"
     return None
+
+
+def find_failure(log: str, runner: str | None = None) -> str:
+    """The last line by which a runner (any, where None is given) says that tests failed; empty where none does."""
+    patterns = [_FAILED[runner]] if runner else _FAILED.values()
+    found = [line for pattern in patterns for line in re.findall(pattern, log, re.MULTILINE)[-1:]]
+    return found[-1].strip("= ") if found else ""
 
 
 def count_tests(runner: str, log: str) -> int | None:

@@ -236,13 +236,13 @@ def test_the_base_is_counted_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, {"calc.py": MENDED, "tests/test_calc.py": TEST})
     assert bench.assess({"x.py": "1\n"}, PYTEST).outcome == "pass"
     (kept,) = (bench.store.path / "gigctl" / "at-base").iterdir()
-    assert kept.read_text() == "2"
-    kept.write_text("3")  # it is what is kept that counts, not another run
+    assert kept.read_text() == "[2, false]"
+    kept.write_text("[3, false]")  # it is what is kept that counts, not another run
     found = bench.assess({"y.py": "1\n"}, PYTEST)
     assert "ran 2 tests, and 3 at the base" in said(found)
     kept.write_text("spoilt")
     assert bench.assess({"z.py": "1\n"}, PYTEST).outcome == "pass"
-    assert kept.read_text() == "2"
+    assert kept.read_text() == "[2, false]"
 
 
 def test_an_ignored_file_is_not_seen(tmp_path: Path) -> None:
