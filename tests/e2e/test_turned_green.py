@@ -48,6 +48,7 @@ PYTHON: dict[str, tuple[str, Texts, Texts]] = {
         {"tools/plug.py": PLUGIN},
     ),
     "a script of tests": ("python3 runtests.py", {"runtests.py": RUN}, {"runtests.py": "print('ok')\n"}),
+    "a program that tests, by any name": ("python3 go.py", {"go.py": RUN}, {"go.py": "print('ok')\n"}),
     "a module of tests": ("python3 -m acceptance", {"acceptance.py": RUN}, {"acceptance.py": "print('ok')\n"}),
     "a program that is told to test": ("python3 manage.py test", {"manage.py": RUN}, {"manage.py": ""}),
     "a Makefile's program": (

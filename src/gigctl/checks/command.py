@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from gigctl.checks.command_log import (
     find_failure,
     find_module,
     find_runner,
+    is_interpreter,
+    mentions_runner,
+    names_tests,
     proves_nothing,
     shorten,
     starts_runners,
@@ -32,6 +36,7 @@ from gigctl.checks.running import (
     why_no_sandbox,
 )
 from gigctl.model import CheckContext, Content, Verdict
+from gigctl.system.git.store import Store
 
 if TYPE_CHECKING:
     from gigctl.system.proc import Finished
@@ -42,6 +47,7 @@ HELP = "a command ends with exit code 0 on a copy of the tree, in the sandbox, w
 NEEDS_TREE = True
 
 SECONDS = 300.0
+_LARGEST_SCRIPT = 256 * 1024
 _KEYS = {
     "run": "a command line or a list of words",
     "timeout": "a duration",
@@ -106,14 +112,14 @@ def argv_of(options: Mapping[str, Any]) -> list[str]:
 async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext, seconds: float) -> str:
     """Why a command that passed proves less than it did at the base; empty where it does not."""
     runner = find_runner(argv)
-    if runner is None and not starts_runners(argv):
+    log = _log(done)
+    if runner is None and not _may_run_tests(argv, log, context):
         return ""
 
     async def look(at_base: CheckContext) -> list[Any]:
         ran, _ = await run_on_tree(argv, at_base, seconds)
         return [count_kept(runner, _log(ran)), ran.ok and bool(find_failure(_log(ran)))]
 
-    log = _log(done)
     now, failed = count_kept(runner, log) or 0, find_failure(log) if runner is None else ""
     seen = await compute_at_base(argv, find_visible(argv, context), context, look)
     before, lets_pass = seen or (None, False)
@@ -123,6 +129,27 @@ async def _lost_tests(argv: Sequence[str], done: Finished, context: CheckContext
         return ""
     who = runner or "its runner"
     return f"{shlex.join(argv)}: {who} ran {now} tests, and {before} at the base: tests that ran must not be lost"
+
+
+def _may_run_tests(argv: Sequence[str], log: str, context: CheckContext) -> bool:
+    """Whether a command runs tests by others' means: a run at the base, to count them, costs as much again."""
+    if starts_runners(argv) or not is_interpreter(argv[0]):
+        return starts_runners(argv)
+    if count_kept(None, log) is not None or names_tests(argv):
+        return True
+    module = (find_module(argv) or "").replace(".", "/")
+    script = next((word for word in argv[1:] if not word.startswith("-")), "")
+    places = [f"{module}.py", f"{module}/__main__.py"] if module else [script.removeprefix("./")]
+    return any(mentions_runner(_at_base(place, context.base, context.store)) for place in places)
+
+
+@lru_cache(maxsize=64)
+def _at_base(path: str, base: str | None, store: str | None) -> str:
+    """A script's text at the base, as far as there is one; many checks name the same."""
+    if base is None or store is None or not path or path.startswith("/") or ".." in path:
+        return ""
+    found = Store.open(Path(store)).read_files(base, [path], largest=_LARGEST_SCRIPT)
+    return next((file.data.decode("utf-8", "replace") for file in found if file.data is not None), "")
 
 
 def _judge(argv: Sequence[str], done: Finished, folder: Path, seconds: float) -> tuple[Any, str]:

@@ -82,6 +82,10 @@ def _last_bytes(text: str, size: int) -> str:
 # The logs are whatever a draft printed: each pattern takes a time that its length bounds, and no number is endless.
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*")
+_TEST_WORD = re.compile(r"test|check|spec|accept|verif", re.IGNORECASE)
+_RUNNER_WORD = re.compile(
+    r"\b(?:unittest|pytest|nose2?|node:test|mocha|jest|vitest|subprocess|child_process|execvp?)\b"
+)
 
 
 def find_module(argv: Sequence[str]) -> str | None:
@@ -156,8 +160,22 @@ def count_kept(runner: str | None, log: str) -> int | None:
 
 
 def starts_runners(argv: Sequence[str]) -> bool:
-    """Whether a command is one that may start others: `make test`, `npm test`, a script of the tree."""
-    return "/" in argv[0] or argv[0] in _STARTERS or _PYTHON.fullmatch(argv[0]) is not None
+    """Whether a command is one that mostly starts others: `make test`, `npm test`, a script of the tree."""
+    return "/" in argv[0] or argv[0] in _STARTERS
+
+
+def names_tests(argv: Sequence[str]) -> bool:
+    """Whether what an interpreter is to run says by its name that it tests."""
+    return any(_TEST_WORD.search(word) for word in argv[1:])
+
+
+def is_interpreter(program: str) -> bool:
+    return _PYTHON.fullmatch(program) is not None or program in ("node", "tsx", "ts-node", "deno")
+
+
+def mentions_runner(script: str) -> bool:
+    """Whether a script's text names a runner that it may start."""
+    return _RUNNER_WORD.search(script) is not None
 
 
 def _pytest(log: str) -> list[int]:
@@ -221,5 +239,5 @@ _FAILED = {
 """How each says that tests failed."""
 _STARTERS = frozenset({
     "npm", "pnpm", "yarn", "bun", "make", "gmake", "just", "task", "tox", "nox", "hatch", "poetry", "pdm", "uv",
-    "pipenv", "sh", "bash", "dash", "zsh", "env", "timeout", "node", "npx", "tsx", "ts-node", "deno", "coverage",
+    "pipenv", "sh", "bash", "dash", "zsh", "env", "timeout", "npx", "coverage",
 })  # fmt: skip
