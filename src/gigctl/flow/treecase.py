@@ -60,7 +60,6 @@ class Case(Struct, frozen=True):
     tree: str
     found: str
     base: Base | None = None
-    protect: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
 
 
@@ -89,7 +88,7 @@ def find_case(store: Store, checkout: Checkout, rev: str = "", reports: Sequence
     said += _tell(back.left_out, rev, "left out, since {rev} has {no_such}")
     if back.restored or back.left_out:
         said.append("an honest change of tests is judged by itself, without --base")
-    return Case(checkout, rules, back.tree, tree, base, protect, tuple(said))
+    return Case(checkout, rules, back.tree, tree, base, tuple(said))
 
 
 def _without(store: Store, checkout: Checkout, tree: str, reports: Sequence[Path]) -> str:
