@@ -52,7 +52,6 @@ _KEYS = {
     "timeout": "a duration",
     "protect": "as of a command",
 }
-_NOT_FOUND = 127
 
 
 class ToolFailed(Exception):
@@ -139,8 +138,6 @@ async def _said(
     told = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
     if told.endswith(tuple(f": No module named {word}" for word in argv)):
         raise ToolFailed("skip", f"{shlex.join(_bare(argv)[:3])} is not installed here")
-    if done.code == _NOT_FOUND and _folder(argv):
-        raise ToolFailed("skip", f"{_bare(argv)[0]} is not installed in {_folder(argv)}")
     if done.timed_out or done.truncated or done.stopped or done.code not in tool.clean:
         why = done.stopped or f"did not end within {seconds:g} s" if done.timed_out else f"ended with {done.code}"
         raise ToolFailed("error", f"{shlex.join(_bare(argv)[:3])} {why}: {shorten(told, str(folder))}")

@@ -63,9 +63,10 @@ def resolve(
     """
     finder = _Finder(environ, tree, repository, prepared)
     dependencies = tuple(finder.dependencies())
-    program = finder.locate(argv[0])
+    folder, words = (argv[2], argv[3:]) if list(argv[:2]) == ["env", "-C"] and len(argv) > 3 else ("", argv)
+    program = finder.locate(words[0], folder)
     if program is None:
-        raise ProgramError(f"there is no program {argv[0]!r}", f"install {argv[0]}, or put it on PATH")
+        raise ProgramError(f"there is no program {words[0]!r}", f"install {words[0]}, or put it on PATH")
     finder.add(program)
     # A word of the command may be the program that is really meant: `env pytest`, `timeout 9 node x`.
     for word in (*argv[1:], *COMPANIONS):
@@ -107,14 +108,15 @@ class _Finder:
         self._seen: set[Path] = set()
         self._led: set[Path] = set()  # where a client's own files led
 
-    def locate(self, word: str) -> Path | None:
-        """Where the caller's shell would find a command; a relative path is one in the tree or its dependencies."""
+    def locate(self, word: str, folder: str = "") -> Path | None:
+        """Where the caller's shell would find a command; a relative path is one in the tree or its dependencies, from
+        the folder where the command runs."""
         if "/" not in word:
             first = [] if self._prepared_home is None else [str(self._prepared_home / ".local" / "bin")]
             found = shutil.which(word, path=":".join([*first, *self.entries]))
             return None if found is None else Path(found)
         places = [self._tree, *self._written]
-        candidates = [place / word for place in places]  # an absolute word stays itself
+        candidates = [place / folder / word for place in places]  # an absolute word stays itself
         return next((path for path in candidates if os.access(path, os.X_OK) and path.is_file()), None)
 
     def add(self, program: Path, hops: int = _HOPS) -> None:

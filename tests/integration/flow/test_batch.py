@@ -472,8 +472,8 @@ def test_a_hung_agent_starves_no_other(desk: Desk, server: LLMServer) -> None:
 
 def test_connections_that_were_idle_and_are_dropped_lose_nothing(desk: Desk, server: LLMServer) -> None:
     server.script = lambda asked: Reply(FINE, close_idle=0.02)
-    assert all_ok(batch(desk, texts(12), apart=0.15))
-    assert server.count == 12
+    assert all_ok(batch(desk, texts(6), apart=0.4))  # on a busy machine the server's end comes late, and not so late
+    assert server.count == 6
 
 
 def test_connections_that_are_dropped_while_they_are_used_are_unknown_and_not_asked_twice(
