@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def pytest_runtest_makereport(item, call):
 ENTRY = "[pytest11]\nzz = zzplug\n"
 WEAK = TEST.replace("3)", "-1)")
 RUN = 'import sys, unittest\nsys.path.insert(0, ".")\nunittest.main("tests.test_calc", argv=["x"])\n'
-PYTEST = "python3 -m pytest -q"
+PYTEST = f"{sys.executable} -m pytest -q"
 UNITTEST = "python3 -m unittest"
 
 Texts = Mapping[str, str]
