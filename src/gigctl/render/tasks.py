@@ -99,7 +99,7 @@ _MAKERS = {"human": "by you", "memory": "by no agent, of what was signed"}
 
 
 def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool = False) -> list[str]:
-    """A line a finding; passed checks in one line, or a line each with `all_`."""
+    """A line a finding; passed checks in one line, or a line each with `all_`, and what they did not see."""
     lines = []
     passed = [f"{v.name}{_UNSANDBOXED if v.unsandboxed else ''}" for v in verdicts if v.passed]
     for verdict in verdicts:
@@ -112,7 +112,17 @@ def render_checks(verdicts: Sequence[Verdict], terminal: Terminal, *, all_: bool
         lines += [f"{mark}  {display_line(verdict.name)}{optional}{': ' if m else ''}{m}" for m in messages]
     if passed and not all_:
         lines.append(f"{terminal.styled('pass', 'good')}  {display_line(', '.join(passed))}")
+        lines += _passed_notes(verdicts)
     return lines
+
+
+def _passed_notes(verdicts: Sequence[Verdict]) -> list[str]:
+    """What passed checks have to say, each once: several may have left the same files out."""
+    said: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for one in verdict.evidence if verdict.passed else ():
+            said.setdefault(_located(one), []).append(verdict.name)
+    return [f"{display_line(', '.join(names))}: {message}" for message, names in said.items()]
 
 
 def _located(found: Evidence) -> str:
