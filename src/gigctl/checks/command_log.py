@@ -7,15 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 __all__ = [
-    "count_kept",
-    "count_tests",
-    "find_failure",
-    "find_module",
-    "find_runner",
-    "proves_nothing",
-    "shorten",
-    "starts_runners",
-]
+    "count_kept", "count_tests", "find_failure", "find_module", "find_runner", "is_interpreter", "mentions_runner",
+    "names_tests", "proves_nothing", "shorten", "starts_runners",
+]  # fmt: skip
 
 LONGEST = 2_000
 """Bytes of a log that are kept as evidence."""
@@ -91,12 +85,12 @@ _RUNNER_WORD = re.compile(
 def find_module(argv: Sequence[str]) -> str | None:
     """The module that a command line has Python run (`-m NAME`, `-mNAME`, `-Im NAME`); None where it names none."""
     python = False
-    for word, after in zip(argv, [*argv[1:], ""], strict=False):
+    for before, word, after in zip(["", *argv], argv, [*argv[1:], ""], strict=False):
         if _PYTHON.fullmatch(PurePosixPath(word).name):
             python = True
         elif python and (found := re.fullmatch(r"-[bBdEiIOPqsSuvx]*m(.*)", word)):
             return found[1] or after or None
-        elif not word.startswith("-"):
+        elif not word.startswith("-") and before not in ("-W", "-X"):
             python = False
     return None
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigctl.checks.command_log import LONGEST, count_kept, find_runner, proves_nothing, shorten, starts_runners
+from gigctl.checks.command_log import (
+    LONGEST,
+    count_kept,
+    find_module,
+    find_runner,
+    proves_nothing,
+    shorten,
+    starts_runners,
+)
 
 UNITTEST = """F.
 ======================================================================
@@ -64,6 +72,19 @@ def test_any_log_fits(text: str, line: str, times: int) -> None:
 )
 def test_runners(argv: list[str], runner: str | None) -> None:
     assert find_runner(argv) == runner
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("python3 -m pytest -q", "pytest"), ("/x/.venv/bin/python3.11 -munittest", "unittest"),
+        ("python -Im a.b", "a.b"), ("python3 -W error -X dev -bb -m unittest", "unittest"),
+        ("env -C web pypy3 -m tool", "tool"), ("python3 app.py -m x", None), ("python3 -m", None), ("make -m x", None),
+        ("python3", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_module_that_python_runs(line: str, module: str | None) -> None:
+    assert find_module(line.split()) == module
 
 
 @pytest.mark.parametrize(
